@@ -1,0 +1,43 @@
+"""Identifiers, and the one stable hash that every node and every language client must share.
+
+Rule: placement, partitioning and jitter come from `stable_hash` alone. Python's `hash()` is salted per process, so two
+nodes would disagree; CRC-32 clusters on the short, similar ids that a configuration has. BLAKE2b is in every standard
+library and costs about a microsecond.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import NewType
+
+EntityId = NewType("EntityId", str)
+"""`<offset>-<index>`: the config command that added the entity and the operation in it. Never reused (O-2)."""
+
+NodeId = NewType("NodeId", str)
+"""The operator's name for a node, such as `b0`."""
+
+ViewId = NewType("ViewId", int)
+"""The offset of an accepted ViewChange in the `views` topic. -1 is the empty view before the first."""
+
+Partition = NewType("Partition", int)
+"""A partition of the service-keyed topics, 0 ≤ partition < PARTITIONS."""
+
+PARTITIONS = 64
+"""P of the design: fixed for a cluster's life, because an entity's partition must never move."""
+
+NO_VIEW = ViewId(-1)
+
+
+def stable_hash(text: str) -> int:
+    """Unsigned 64-bit hash of a text, equal on every node, process and release (BLAKE2b-64, big endian)."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def partition_of(entity: EntityId, partitions: int = PARTITIONS) -> Partition:
+    """The partition that holds everything keyed by this entity. Every producer gives it explicitly."""
+    return Partition(stable_hash(entity) % partitions)
+
+
+def entity_id(offset: int, index: int) -> EntityId:
+    """The id of the entity added by operation `index` of the command at `offset` of config-commands."""
+    return EntityId(f"{offset}-{index}")
