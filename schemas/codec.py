@@ -1,0 +1,183 @@
+"""Records to bytes and back: Avro single-object encoding (C3 01, CRC-64 fingerprint, body).
+
+Rule: the first bytes say which schema wrote the body, so that a reader of any release resolves it against today's; a
+record that cannot be read whole is `Unreadable`, with what and why, and is never half read. Schemas that a release has
+written stay in `avro/released` for ever. The Confluent framing (first byte 0) is told apart here by its first byte; it
+needs a registry and is refused with a message until one is given.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, TypeVar
+
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from schemas import cluster, config, probes, states
+from schemas.datum import from_datum, to_datum
+
+RecordT = TypeVar("RecordT")
+
+MARKER = b"\xc3\x01"
+HEADER_BYTES = 10
+CONFLUENT_MARKER = 0
+
+RECORD_TYPES: tuple[type, ...] = (
+    config.ConfigCommand,
+    config.ConfigResult,
+    config.ConfigEntity,
+    config.ConfigRevision,
+    cluster.NodeStatus,
+    cluster.ViewChange,
+    cluster.QuarantinedRecord,
+    probes.ProbeResults,
+    probes.PathReport,
+    states.ServiceState,
+    states.ServiceTransition,
+)
+
+
+class Unreadable(Exception):
+    """The bytes are not a record that may stand here. Nothing was applied; the message says what is wrong."""
+
+
+class TooLarge(Exception):
+    """A record of ours is over its topic's limit. Nothing was sent; the message says by how much, and the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A schema that some release writes: its text as parsed, and the record type that holds it today."""
+
+    schema: Any
+    record_type: type
+
+
+@dataclass(frozen=True, slots=True)
+class _Today:
+    header: bytes
+    schema: Any
+    to_datum: Callable[[Any], Any]
+    from_datum: Callable[[Any], Any]
+
+
+def schema_text(name: str) -> str:
+    """Today's `.avsc` of a record, by the record's name."""
+    return resources.files("schemas").joinpath("avro", f"{name}.avsc").read_text()
+
+
+def fingerprint_of(schema: Any) -> bytes:
+    """CRC-64-AVRO of the parsing canonical form, in the byte order of single-object encoding (little endian)."""
+    return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))[::-1]
+
+
+def _load() -> tuple[dict[type, _Today], dict[bytes, Written]]:
+    today: dict[type, _Today] = {}
+    written: dict[bytes, Written] = {}
+    released = resources.files("schemas").joinpath("avro", "released")
+    old = [entry for entry in released.iterdir() if entry.name.endswith(".avsc")] if released.is_dir() else []
+    for record_type in RECORD_TYPES:
+        schema = parse_schema(json.loads(schema_text(record_type.__name__)))
+        header = MARKER + fingerprint_of(schema)
+        today[record_type] = _Today(header, schema, to_datum(record_type), from_datum(record_type))
+        written[header] = Written(schema, record_type)
+        for entry in old:
+            if entry.name.split(".")[0] == record_type.__name__:
+                earlier = parse_schema(json.loads(entry.read_text()))
+                written.setdefault(MARKER + fingerprint_of(earlier), Written(earlier, record_type))
+    return today, written
+
+
+_TODAY, WRITTEN = _load()
+
+
+def encode(record: Any, limit_bytes: int | None = None) -> bytes:
+    """The record's bytes. Raises TooLarge over `limit_bytes`, and ValueError for values its schema cannot hold."""
+    today = _TODAY[type(record)]
+    out = io.BytesIO()
+    out.write(today.header)
+    schemaless_writer(out, today.schema, today.to_datum(record))
+    data = out.getvalue()
+    if limit_bytes is not None and len(data) > limit_bytes:
+        raise TooLarge(
+            f"{type(record).__name__} takes {len(data):,} bytes, the limit is {limit_bytes:,}: send it in parts"
+        )
+    return data
+
+
+def decode(record_type: type[RecordT], data: bytes | None, limit_bytes: int | None = None) -> RecordT:
+    """The record in the bytes. Raises Unreadable, and nothing else, whatever the bytes are."""
+    record = decode_any(data, limit_bytes)
+    if type(record) is not record_type:
+        raise Unreadable(f"holds a {type(record).__name__}, not a {record_type.__name__}")
+    return record
+
+
+def decode_any(data: bytes | None, limit_bytes: int | None = None) -> Any:
+    """The record in the bytes, of whichever of our types its header names."""
+    if data is None:
+        raise Unreadable("no value: this topic has no tombstones")
+    if limit_bytes is not None and len(data) > limit_bytes:
+        raise Unreadable(f"{len(data):,} bytes, over the limit of {limit_bytes:,}")
+    written = WRITTEN.get(data[:HEADER_BYTES])
+    if written is None:
+        raise Unreadable(_header_fault(data))
+    today = _TODAY[written.record_type]
+    body = io.BytesIO(data)
+    body.seek(HEADER_BYTES)
+    try:
+        if written.schema is today.schema:
+            datum = schemaless_reader(body, today.schema, None)
+        else:
+            datum = schemaless_reader(body, written.schema, today.schema)
+        record = today.from_datum(datum)
+    except Exception as fault:  # a decoder of hostile bytes may raise anything; all of it means the same
+        raise Unreadable(f"not a {written.record_type.__name__}: {type(fault).__name__}: {fault}"[:300]) from fault
+    if body.tell() != len(data):
+        raise Unreadable(f"{len(data) - body.tell()} bytes too many after the {written.record_type.__name__}")
+    return record
+
+
+def peek_order(data: bytes) -> tuple[int, int]:
+    """(view id, sequence) of an encoded ServiceState, from its first bytes alone. Raises Unreadable.
+
+    Receivers order two states by it (S-10) without decoding either.
+    """
+    if _STATE_HEADERS.get(data[:HEADER_BYTES]) is None:
+        raise Unreadable(_header_fault(data))
+    view_id, position = _zigzag(data, HEADER_BYTES)
+    sequence, _ = _zigzag(data, position)
+    return view_id, sequence
+
+
+def _zigzag(data: bytes, position: int) -> tuple[int, int]:
+    """An Avro long at a position, and the position behind it (Avro 1.11, binary encoding)."""
+    value = shift = 0
+    while position < len(data) and shift < 70:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7
+    raise Unreadable("ends within its first fields")
+
+
+def _header_fault(data: bytes) -> str:
+    if len(data) < HEADER_BYTES:
+        return f"{len(data)} bytes, too short for a record's header of {HEADER_BYTES}"
+    if data[0] == CONFLUENT_MARKER:
+        return "Confluent framing (first byte 0): it needs a schema registry, and none is configured"
+    if data[:2] != MARKER:
+        return f"does not begin with the marker c301 but with {data[:2].hex()}"
+    return (
+        f"schema {data[2:HEADER_BYTES][::-1].hex()} is not known here: written by a newer release, or not by Watchbill"
+    )
+
+
+_STATE_HEADERS = {header: True for header, written in WRITTEN.items() if written.record_type is states.ServiceState}

@@ -1,0 +1,137 @@
+"""Step 7 of the flow: the state of a service as its owner last told it (SSS), and the history of its changes.
+
+Rule: `view_id` and `sequence` are the first two fields of a ServiceState in every release, so that a receiver orders
+two records by reading twenty bytes (`codec.peek_order`). Why not Kafka headers: they cost more to read than the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.probes import PathState, Reason, Verdict
+
+
+class State(Enum):
+    """A service's state, with NetScaler's words."""
+
+    UNKNOWN = "UNKNOWN"
+    """Nothing decided yet: no binding counts, or too few have answered."""
+    UP = "UP"
+    DOWN = "DOWN"
+    OUT_OF_SERVICE = "OUT_OF_SERVICE"
+    GOING_OUT_OF_SERVICE = "GOING_OUT_OF_SERVICE"
+
+
+class CauseKind(Enum):
+    """What kind of event made this record."""
+
+    PROBE = "PROBE"
+    CONFIG = "CONFIG"
+    OWNERSHIP = "OWNERSHIP"
+    PATH = "PATH"
+    REPAIR = "REPAIR"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why the record was written, and the record that made it so (topic, partition, offset; -1 where there is none)."""
+
+    kind: CauseKind
+    text: str
+    topic: str = ""
+    partition: int = -1
+    offset: int = -1
+
+
+class BindingVerdict(Enum):
+    """What the fold holds of one binding after retries: not one probe's verdict."""
+
+    UNKNOWN = "UNKNOWN"
+    UP = "UP"
+    DOWN = "DOWN"
+
+
+@dataclass(frozen=True, slots=True)
+class BindingState:
+    """One monitor of the service: folded state, and the last run, so that a new owner's fold goes on where it stood.
+
+    `outcomes` holds the last `outcome_count` probes (at most 127) as a big-endian integer: newest in bit 0, 1 = failed.
+    """
+
+    monitor_id: EntityId
+    state: BindingVerdict
+    outcomes: bytes
+    outcome_count: int
+    sequence: int
+    run: int
+    count: int
+    verdict: Verdict
+    reason: Reason
+    detail: str
+    response_time_us: int
+    last_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTwo:
+    """What the owner learnt of the link to the service (S-1)."""
+
+    mac: str
+    vlan: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadInfo:
+    """Custom load of a service (CL-1)."""
+
+    threshold_reached: bool
+    load: int
+    round_robin_contribution: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """SSS: the fields of S-1, and what a new owner needs to go on folding. One per service in `service-states`."""
+
+    view_id: ViewId
+    sequence: int
+    entity_id: EntityId
+    name: str
+    state: State
+    owner: NodeId
+    incarnation: str
+    ip_address: str
+    port: int
+    ttl_s: int | None
+    layer_two: LayerTwo | None
+    mss: int | None
+    path_state: PathState
+    response_time_us: int | None
+    load: LoadInfo | None
+    up_weight: int
+    threshold: int
+    cause: Cause
+    changed_at_ms: int
+    updated_at_ms: int
+    bindings: tuple[BindingState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTransition:
+    """One change of state, kept as history (`service-transitions`)."""
+
+    view_id: ViewId
+    sequence: int
+    entity_id: EntityId
+    name: str
+    owner: NodeId
+    before: State
+    after: State
+    up_weight: int
+    threshold: int
+    cause: Cause
+    at_ms: int

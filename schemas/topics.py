@@ -1,0 +1,115 @@
+"""The topic table: every topic of a cluster, its key, its record, its partitions and what Kafka is told to keep.
+
+Rule: nothing else in the project spells a topic's name or settings; a new topic is one row here. `<cluster>.` stands
+before each name, so that several clusters can share one Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from schemas.identifiers import PARTITIONS
+from schemas.limits import BATCH_BYTES, COMMAND_BYTES, ENTITY_BYTES, KIB, QUARANTINE_VALUE_BYTES
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+FOR_EVER = -1
+RECORD_OVERHEAD_BYTES = 16 * KIB
+"""What Kafka adds around the largest record of a topic: batch header, key, headers."""
+
+
+class Cleanup(Enum):
+    """What Kafka does with old records."""
+
+    DELETE = "delete"
+    COMPACT = "compact"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One row: `key` and `records` are for people and for generated documents; the rest is what `init` creates."""
+
+    name: str
+    key: str
+    records: tuple[str, ...]
+    partitions: int
+    cleanup: Cleanup
+    retention_ms: int
+    record_bytes: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def kafka_settings(self) -> dict[str, str]:
+        """The topic's settings as Kafka spells them."""
+        retention = {"retention.ms": str(self.retention_ms)} if self.cleanup is Cleanup.DELETE else {}
+        return {
+            "cleanup.policy": self.cleanup.value,
+            "max.message.bytes": str(self.record_bytes + RECORD_OVERHEAD_BYTES),
+            **retention,
+            **self.settings,
+        }
+
+
+_COMPACT_SOON = {"min.cleanable.dirty.ratio": "0.2", "segment.ms": str(HOUR_MS), "delete.retention.ms": str(DAY_MS)}
+
+CONFIG_COMMANDS = Topic("config-commands", "command id", ("ConfigCommand",), 1, Cleanup.DELETE, FOR_EVER, COMMAND_BYTES)
+CONFIG_RESULTS = Topic("config-results", "command id", ("ConfigResult",), 1, Cleanup.DELETE, 7 * DAY_MS, COMMAND_BYTES)
+CONFIG_ENTITIES = Topic(
+    "config-entities",
+    "kind/id, or `revision`",
+    ("ConfigEntity", "ConfigRevision"),
+    1,
+    Cleanup.COMPACT,
+    FOR_EVER,
+    ENTITY_BYTES,
+    _COMPACT_SOON,
+)
+NODES = Topic("nodes", "node id", ("NodeStatus",), 1, Cleanup.COMPACT, FOR_EVER, ENTITY_BYTES, _COMPACT_SOON)
+VIEWS = Topic("views", "none", ("ViewChange",), 1, Cleanup.DELETE, FOR_EVER, ENTITY_BYTES)
+PROBE_RESULTS = Topic("probe-results", "node id", ("ProbeResults",), PARTITIONS, Cleanup.DELETE, DAY_MS, BATCH_BYTES)
+PATH_REPORTS = Topic(
+    "path-reports", "service id/node", ("PathReport",), PARTITIONS, Cleanup.COMPACT, FOR_EVER, ENTITY_BYTES
+)
+SERVICE_STATES = Topic(
+    "service-states",
+    "service id",
+    ("ServiceState",),
+    PARTITIONS,
+    Cleanup.COMPACT,
+    FOR_EVER,
+    ENTITY_BYTES,
+    _COMPACT_SOON,
+)
+SERVICE_TRANSITIONS = Topic(
+    "service-transitions", "service id", ("ServiceTransition",), PARTITIONS, Cleanup.DELETE, 30 * DAY_MS, ENTITY_BYTES
+)
+QUARANTINE = Topic(
+    "quarantine",
+    "source topic/partition/offset",
+    ("QuarantinedRecord",),
+    1,
+    Cleanup.DELETE,
+    7 * DAY_MS,
+    QUARANTINE_VALUE_BYTES + ENTITY_BYTES,
+)
+
+TOPICS: tuple[Topic, ...] = (
+    CONFIG_COMMANDS,
+    CONFIG_RESULTS,
+    CONFIG_ENTITIES,
+    NODES,
+    VIEWS,
+    PROBE_RESULTS,
+    PATH_REPORTS,
+    SERVICE_STATES,
+    SERVICE_TRANSITIONS,
+    QUARANTINE,
+)
+
+DEFAULT_CLUSTER = "watchbill"
+
+
+def topic_name(cluster: str, topic: Topic) -> str:
+    """The topic's name in Kafka."""
+    return f"{cluster}.{topic.name}"
