@@ -104,27 +104,56 @@ _QUESTIONS: tuple[tuple[Callable[[_Case], bool], Role], ...] = (
 
 
 def distribute(
-    view: View, node: NodeId, services: Iterable[Placeable], *, clustering: bool = True, partitions: int = PARTITIONS
+    view: View,
+    node: NodeId,
+    services: Iterable[Placeable],
+    *,
+    incarnation: str | None = None,
+    clustering: bool = True,
+    partitions: int = PARTITIONS,
 ) -> Distribution:
-    """The standing of every service on `node`. With clustering off the view is not looked at (V-12)."""
+    """The standing of every service on `node`. With clustering off the view is not looked at (V-12).
+
+    `incarnation`: which run of the node asks; a member of its name but of another run is not it (a node that replays
+    a view of its earlier life is outside it). None asks about the node by name, as a what-if question does.
+    """
     placement = place(view.nodes, partitions)
+    local = _local_member(view, node, incarnation)
     known: dict[tuple[Partition, frozenset[str], bool], Standing] = {}
     standings: dict[EntityId, Standing] = {}
     for service in services:
         kind = (service.partition, service.node_groups, service.internal)
         standing = known.get(kind)
         if standing is None:
-            standing = known[kind] = standing_of(service, view, placement, node, clustering=clustering)
+            standing = known[kind] = _decide(service, view, placement, node, local, clustering)
         standings[service.entity_id] = standing
     probed = frozenset(entity_id for entity_id, standing in standings.items() if standing.role in PROBING_ROLES)
     return Distribution(view.view_id, node, standings, probed)
 
 
 def standing_of(
-    service: Placeable, view: View, placement: Placement, node: NodeId, *, clustering: bool = True
+    service: Placeable,
+    view: View,
+    placement: Placement,
+    node: NodeId,
+    *,
+    incarnation: str | None = None,
+    clustering: bool = True,
 ) -> Standing:
-    """The V-3 decision for one service. Internal and standalone services are owned by the node that asks."""
-    case = _Case(clustering, view.member(node), service.node_groups, service.internal)
+    """The V-3 decision for one service, as `distribute` makes it for all."""
+    return _decide(service, view, placement, node, _local_member(view, node, incarnation), clustering)
+
+
+def _local_member(view: View, node: NodeId, incarnation: str | None) -> Member | None:
+    local = view.member(node)
+    return local if local is None or incarnation in (None, local.incarnation) else None
+
+
+def _decide(
+    service: Placeable, view: View, placement: Placement, node: NodeId, local: Member | None, clustering: bool
+) -> Standing:
+    """Internal and standalone services are owned by the node that asks; every other by one node of the view."""
+    case = _Case(clustering, local, service.node_groups, service.internal)
     refusal = next((role for holds, role in _QUESTIONS if not holds(case)), None)
     if refusal in (Role.STANDALONE, Role.INTERNAL):
         return Standing(refusal, node)
