@@ -1,0 +1,155 @@
+"""Step 7a at work: one binding of one service inside the fold, and what a reported run changes in it.
+
+Rule: a report is taken once (its sequence is above the last one of that incarnation) and counts for what is new in it:
+the same run again counts for the growth of its `count`, a new run for all of it. INCONCLUSIVE runs are shown, never
+counted. Why a mutable object among frozen values: in quiet times a report changes two numbers, and to build the
+binding's and the service's values anew for that costs ten times the decision. It never leaves the fold; what leaves is
+`view()`, a value.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.identifiers import EntityId
+from schemas.probes import ProbeRun, Reason, Verdict
+from schemas.states import BindingState, BindingVerdict
+from streams.folding.events import BindingConfig
+from streams.folding.history import Rule, failures, judge, push
+
+DUPLICATE: Final = 0
+"""Taken before; nothing changed."""
+COUNTED: Final = 1
+"""Numbers grew; nothing that a person would call news."""
+SHOWN: Final = 2
+"""Another verdict, reason or detail, not (yet) another judgement."""
+JUDGED: Final = 3
+"""Another judgement: the service must be weighed again."""
+
+NO_NUMBER: Final = -1
+"""Below every sequence and run number."""
+
+CAUSE_CHARACTERS: Final = 200
+
+
+class BindingFold:
+    """The working state of one binding."""
+
+    __slots__ = (
+        "config",
+        "count",
+        "detail",
+        "held",
+        "last_at_ms",
+        "outcomes",
+        "reason",
+        "response_time_us",
+        "rule",
+        "run",
+        "sequence",
+        "state",
+        "verdict",
+    )
+
+    def __init__(self, config: BindingConfig, held: BindingState | None) -> None:
+        self.configure(config)
+        self.state = held.state if held else BindingVerdict.UNKNOWN
+        self.outcomes = int.from_bytes(held.outcomes, "big") if held else 0
+        self.held = held.outcome_count if held else 0
+        self.sequence = held.sequence if held else NO_NUMBER
+        self.run = held.run if held else NO_NUMBER
+        self.count = held.count if held else 0
+        self.verdict = held.verdict if held else Verdict.INCONCLUSIVE
+        self.reason = held.reason if held else Reason.UNKNOWN
+        self.detail = held.detail if held else ""
+        self.response_time_us = held.response_time_us if held else 0
+        self.last_at_ms = held.last_at_ms if held else 0
+
+    def configure(self, config: BindingConfig) -> None:
+        """The binding under other parameters; `judge_again` says what they make of the outcomes so far."""
+        self.config = config
+        self.rule = Rule(config.retries, config.failure_retries, config.success_retries)
+
+    def take(self, run: ProbeRun) -> int:
+        """Fold one report; answers DUPLICATE, COUNTED, SHOWN or JUDGED."""
+        if run.sequence <= self.sequence:
+            return DUPLICATE
+        self.sequence = run.sequence
+        fresh = run.count - self.count if run.run == self.run else run.count
+        self.run = run.run
+        self.count = run.count
+        self.last_at_ms = run.last_at_ms
+        verdict = run.verdict
+        change = COUNTED
+        if verdict is not self.verdict or run.reason is not self.reason or run.detail != self.detail:
+            self.verdict, self.reason, self.detail = verdict, run.reason, run.detail
+            change = SHOWN
+        if verdict is Verdict.UP:
+            self.response_time_us = run.response_avg_us
+        elif verdict is Verdict.INCONCLUSIVE:
+            return change
+        if fresh > 0:
+            self.outcomes, self.held = push(self.outcomes, self.held, verdict is Verdict.DOWN, fresh)
+            if self.judge_again():
+                change = JUDGED
+        return change
+
+    def judge_again(self) -> bool:
+        """Judge the outcomes so far; whether the judgement changed."""
+        before = self.state
+        self.state, self.outcomes, self.held = judge(self.rule, before, self.outcomes, self.held)
+        return self.state is not before
+
+    def meet_incarnation(self) -> None:
+        """Another incarnation reports from now on: its sequences and runs have nothing to do with the last one's."""
+        self.sequence = self.run = NO_NUMBER
+        self.count = 0
+
+    def forget_outcomes(self) -> None:
+        """The target is another one: its judgement stands until its own outcomes decide."""
+        self.outcomes = self.held = 0
+
+    def forget(self) -> None:
+        """Nothing is known any more, as when the service comes back into service. Numbers of reports stay."""
+        self.forget_outcomes()
+        self.state = BindingVerdict.UNKNOWN
+
+    def cause_text(self) -> str:
+        """Such as `http-web: HTTP 503, expected 200 (3 of 3 probes failed)`."""
+        name = self.config.monitor_name or self.config.monitor_id
+        what = self.detail or self.reason.value
+        failed, probes = failures(self.rule, self.outcomes, self.held)
+        return f"{name}: {what[:CAUSE_CHARACTERS]} ({failed} of {probes} probes failed)"
+
+    def view(self) -> BindingState:
+        """The binding as a value, for the record."""
+        outcomes = self.outcomes
+        return BindingState(
+            self.config.monitor_id,
+            self.state,
+            outcomes.to_bytes((outcomes.bit_length() + 7) // 8, "big"),
+            self.held,
+            self.sequence,
+            self.run,
+            self.count,
+            self.verdict,
+            self.reason,
+            self.detail,
+            self.response_time_us,
+            self.last_at_ms,
+        )
+
+
+def new_bindings(
+    configs: tuple[BindingConfig, ...], before: dict[EntityId, BindingFold], held: dict[EntityId, BindingState]
+) -> dict[EntityId, BindingFold]:
+    """The bindings as configured now: kept where they were, from the record where it has them, else new."""
+    after: dict[EntityId, BindingFold] = {}
+    for config in configs:
+        binding = before.get(config.monitor_id)
+        if binding is None:
+            binding = BindingFold(config, held.get(config.monitor_id))
+        elif binding.config != config:
+            binding.configure(config)
+        after[config.monitor_id] = binding
+    return after

@@ -1,0 +1,90 @@
+"""What goes into the fold of one service: its configuration, and who reported what under which view.
+
+Rule: everything that the decision needs is in the event, the owner included: `owner_in_view` is what
+`owner(service, view)` gives for the sender's view, worked out by the caller, so that the fold itself holds no views. A
+batch shares one `Sender` among all its services, because it is the hot path and building values is most of the cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.probes import ProbeRun
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The Kafka record that an event came from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+NO_SOURCE = Source("", -1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class BindingConfig:
+    """A monitor bound to the service. `counts` is False for a disabled binding or monitor and for a shadow monitor."""
+
+    monitor_id: EntityId
+    weight: int = 1
+    counts: bool = True
+    retries: int = 3
+    failure_retries: int = 0
+    success_retries: int = 1
+    monitor_name: str = ""
+    """For causes; the id stands in for an empty one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """What the fold needs to know of a service, a member or a domain-based service (S-2)."""
+
+    entity_id: EntityId
+    name: str
+    ip_address: str
+    port: int
+    enabled: bool = True
+    threshold: int = 0
+    bindings: tuple[BindingConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a batch, under which view, and the record that holds it."""
+
+    node_id: NodeId
+    incarnation: str
+    view_id: ViewId
+    source: Source = NO_SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """Runs of one service's bindings. `owner_in_view` None: no node owns it in that view, or the view is not known."""
+
+    sender: Sender
+    owner_in_view: NodeId | None
+    runs: tuple[ProbeRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The sender declares that it monitors the service under its view (V-4)."""
+
+    sender: Sender
+    owner_in_view: NodeId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The service as configured from now on; None when it was removed."""
+
+    config: ServiceConfig | None
+    source: Source = NO_SOURCE
+
+
+Event = Reported | Claimed | Configured

@@ -1,0 +1,120 @@
+"""Step 7d: the records that the fold writes, built from what it holds.
+
+Rule: the sequence goes up by one with each record of a service, through all views, so that (view id, sequence) rises
+strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, TTL, path, load)
+are carried over from the record before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from schemas.identifiers import NodeId, ViewId
+from schemas.probes import PathState
+from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
+from streams.folding.binding import BindingFold
+from streams.folding.events import Sender, ServiceConfig, Source
+
+CAUSE_KIND_CHARACTERS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Who monitors the service, under which view."""
+
+    view_id: ViewId
+    owner: NodeId
+    incarnation: str
+
+
+def declared_by(sender: Sender) -> Declared:
+    """The sender as owner."""
+    return Declared(sender.view_id, sender.node_id, sender.incarnation)
+
+
+def declared_in(record: ServiceState) -> Declared:
+    """The owner that a record names."""
+    return Declared(record.view_id, record.owner, record.incarnation)
+
+
+def cause_of(kind: CauseKind, text: str, source: Source) -> Cause:
+    """A cause with the record that made it so."""
+    return Cause(kind, text[:CAUSE_KIND_CHARACTERS], source.topic, source.partition, source.offset)
+
+
+def next_record(
+    before: ServiceState | None,
+    config: ServiceConfig,
+    declared: Declared,
+    decided: tuple[State, int],
+    bindings: Collection[BindingFold],
+    cause: Cause,
+    at_ms: int,
+    now_ms: int,
+) -> ServiceState:
+    """The service's next state record. `at_ms` is when the event happened, `now_ms` when it was folded."""
+    state, up_weight = decided
+    same_state = before is not None and before.state is state
+    return ServiceState(
+        view_id=declared.view_id,
+        sequence=before.sequence + 1 if before else 1,
+        entity_id=config.entity_id,
+        name=config.name,
+        state=state,
+        owner=declared.owner,
+        incarnation=declared.incarnation,
+        ip_address=config.ip_address,
+        port=config.port,
+        ttl_s=before.ttl_s if before else None,
+        layer_two=before.layer_two if before else None,
+        mss=before.mss if before else None,
+        path_state=before.path_state if before else PathState.UNKNOWN,
+        response_time_us=mean_response_us(bindings),
+        load=before.load if before else None,
+        up_weight=up_weight,
+        threshold=config.threshold,
+        cause=cause,
+        changed_at_ms=before.changed_at_ms if before and same_state else at_ms,
+        updated_at_ms=now_ms,
+        bindings=tuple([binding.view() for binding in bindings]),
+    )
+
+
+def transition_of(before: State, record: ServiceState) -> ServiceTransition:
+    """The line of history that a record with another state makes."""
+    return ServiceTransition(
+        view_id=record.view_id,
+        sequence=record.sequence,
+        entity_id=record.entity_id,
+        name=record.name,
+        owner=record.owner,
+        before=before,
+        after=record.state,
+        up_weight=record.up_weight,
+        threshold=record.threshold,
+        cause=record.cause,
+        at_ms=record.changed_at_ms,
+    )
+
+
+def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
+    """The average over the UP bindings' last responses (L-5), None while none is UP."""
+    times = [binding.response_time_us for binding in bindings if binding.state is BindingVerdict.UP]
+    return sum(times) // len(times) if times else None
+
+
+def config_changes(record: ServiceState, before: ServiceConfig | None, config: ServiceConfig) -> str:
+    """What a person should read of a change of configuration."""
+    changes = []
+    if record.name != config.name:
+        changes.append(f"renamed from {record.name} to {config.name}")
+    if (record.ip_address, record.port) != (config.ip_address, config.port):
+        changes.append(f"address {record.ip_address}:{record.port} to {config.ip_address}:{config.port}")
+    if record.threshold != config.threshold:
+        changes.append(f"threshold {record.threshold} to {config.threshold}")
+    if (record.state is not State.OUT_OF_SERVICE) != config.enabled:
+        changes.append("enabled" if config.enabled else "disabled")
+    if before is None or before.bindings != config.bindings:
+        changes.append("bindings")
+    return "configuration: " + ", ".join(changes)

@@ -1,0 +1,234 @@
+"""Step 7: the fold of one service, from reports, claims and configuration to its state (SSS) and its history.
+
+Rule (the fence): a report or claim is taken only from the service's owner under the sender's view, and only if that
+view is not below the view of the last record. The first one taken under a newer view or of another incarnation makes a
+record even if nothing changed (V-4); after that only news does: another state or judgement at once, the rest as `pacing`
+says. So traffic does not grow with probes. Each record's (view id, sequence) is above the one before (S-10).
+
+`ServiceFold` is a working object, for speed; each method is a function of the object, the event and `now_ms` alone, and
+`apply` below is the same as a pure function, for what-if, back-tests and replays. What the object holds beyond its last
+record (counts, verdicts not yet told) is lost with the process, and comes back with the next report, which carries its
+run's whole count; only a finished run too short to change a judgement, and not yet told, can be forgotten so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+
+from schemas.identifiers import EntityId, NodeId
+from schemas.probes import ProbeRun
+from schemas.states import Cause, CauseKind, ServiceState, State
+from streams.folding import pacing
+from streams.folding.binding import DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
+from streams.folding.events import Claimed, Event, Reported, Sender, ServiceConfig, Source
+from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.record import (
+    Declared,
+    cause_of,
+    config_changes,
+    declared_by,
+    declared_in,
+    mean_response_us,
+    next_record,
+    transition_of,
+)
+from streams.folding.weights import decide
+
+
+class ServiceFold:
+    """The working state of one service.
+
+    `record` is the last ServiceState published or taken over (None before the first), `config` None before the first
+    `configured` and after the removal. Give a fold its held record first, and its configuration next: if the two
+    differ, the difference is published then.
+    """
+
+    __slots__ = ("bindings", "config", "entity_id", "record", "untold")
+
+    def __init__(self, entity_id: EntityId, record: ServiceState | None = None) -> None:
+        self.entity_id = entity_id
+        self.record = record
+        self.config: ServiceConfig | None = None
+        self.bindings: dict[EntityId, BindingFold] = {}
+        self.untold: EntityId | None = None
+        """The binding with a verdict or reason that the last record does not show."""
+
+    def apply(self, event: Event, now_ms: int) -> Sequence[Fact]:
+        """Fold any event, and answer what is now so. `now_ms` is epoch milliseconds."""
+        if isinstance(event, Reported):
+            return self.reported(event.sender, event.owner_in_view, event.runs, now_ms)
+        if isinstance(event, Claimed):
+            return self.claimed(event.sender, event.owner_in_view, now_ms)
+        return self.configured(event.config, event.source, now_ms)
+
+    def reported(
+        self, sender: Sender, owner_in_view: NodeId | None, runs: Iterable[ProbeRun], now_ms: int
+    ) -> Sequence[Fact]:
+        """Fold runs of this service's bindings. The hot path: in quiet times it answers () and builds nothing."""
+        refused = self._refusal(sender, owner_in_view)
+        if refused is not None:
+            return (refused,)
+        adopted = self._adopt(sender)
+        facts: list[Fact] = []
+        judged: list[BindingFold] = []
+        taken = False
+        for run in runs:
+            binding = self.bindings.get(run.monitor_id)
+            if binding is None:
+                facts.append(self._refuse(Refusal.UNKNOWN_BINDING, f"{run.monitor_id} is not bound here"))
+                continue
+            change = binding.take(run)
+            if change == DUPLICATE:
+                facts.append(self._refuse(Refusal.DUPLICATE, f"{run.monitor_id}: {run.sequence} was taken before"))
+                continue
+            taken = True
+            if change == SHOWN:
+                self.untold = run.monitor_id
+            elif change == JUDGED:
+                judged.append(binding)
+        if judged:
+            facts += self._publish_judged(sender, judged, now_ms)
+        elif adopted:
+            facts += self._publish_ownership(sender, now_ms)
+        elif taken:
+            facts += self._publish_paced(sender.source, now_ms)
+        return facts
+
+    def claimed(self, sender: Sender, owner_in_view: NodeId | None, now_ms: int) -> Sequence[Fact]:
+        """The owner declares itself under a view (V-4); the same claim again changes nothing."""
+        refused = self._refusal(sender, owner_in_view)
+        if refused is not None:
+            return (refused,)
+        return self._publish_ownership(sender, now_ms) if self._adopt(sender) else ()
+
+    def configured(self, config: ServiceConfig | None, source: Source, now_ms: int) -> Sequence[Fact]:
+        """The service as configured from now on. Without a record nothing is told before the first claim or report."""
+        if config is None:
+            return self._remove()
+        before, record = self.config, self.record
+        held = {} if before or not record else {binding.monitor_id: binding for binding in record.bindings}
+        self.bindings = new_bindings(config.bindings, self.bindings, held)
+        self.config = config
+        for binding in self.bindings.values():
+            if record is not None and record.state is State.OUT_OF_SERVICE and config.enabled:
+                binding.forget()
+            elif record is not None and (record.ip_address, record.port) != (config.ip_address, config.port):
+                binding.forget_outcomes()
+            binding.judge_again()
+        if record is None or self._shows(record, config):
+            return ()
+        cause = cause_of(CauseKind.CONFIG, config_changes(record, before, config), source)
+        return self._publish(declared_in(record), self._decide(), cause, now_ms, now_ms)
+
+    def copy(self) -> ServiceFold:
+        """The same fold, to try something on."""
+        twin = copy(self)
+        twin.bindings = {monitor_id: copy(binding) for monitor_id, binding in self.bindings.items()}
+        return twin
+
+    def _refusal(self, sender: Sender, owner_in_view: NodeId | None) -> Refuse | None:
+        record = self.record
+        if self.config is None:
+            return self._refuse(Refusal.UNKNOWN_SERVICE, f"{self.entity_id} is not configured here")
+        if record is not None and sender.view_id < record.view_id:
+            return self._refuse(Refusal.OBSOLETE_VIEW, f"view {sender.view_id}, the record is of {record.view_id}")
+        if owner_in_view is None:
+            return self._refuse(Refusal.NO_OWNER, f"no owner known here under view {sender.view_id}")
+        if owner_in_view != sender.node_id:
+            return self._refuse(
+                Refusal.NOT_OWNER, f"{sender.node_id} is not the owner under view {sender.view_id}: {owner_in_view} is"
+            )
+        return None
+
+    def _refuse(self, reason: Refusal, text: str) -> Refuse:
+        return Refuse(self.entity_id, reason, text)
+
+    def _adopt(self, sender: Sender) -> bool:
+        """Whether this sender is news as an owner; if it is another incarnation, its numbers start anew."""
+        record = self.record
+        if record is not None and record.incarnation == sender.incarnation:
+            return record.view_id != sender.view_id
+        for binding in self.bindings.values():
+            binding.meet_incarnation()
+        return True
+
+    def _decide(self) -> tuple[State, int]:
+        config, record = self.config, self.record
+        assert config is not None, "a service is decided only while it is configured"
+        if not config.enabled:
+            return State.OUT_OF_SERVICE, 0
+        counting = [
+            (binding.state, binding.config.weight) for binding in self.bindings.values() if binding.config.counts
+        ]
+        return decide(record.state if record else State.UNKNOWN, counting, config.threshold)
+
+    def _publish_judged(self, sender: Sender, judged: list[BindingFold], now_ms: int) -> list[Fact]:
+        """Some judgements changed; the cause is the last one that agrees with the state, else the last."""
+        decided = self._decide()
+        agreeing = [binding for binding in judged if binding.state.value == decided[0].value]
+        binding = (agreeing or judged)[-1]
+        cause = cause_of(CauseKind.PROBE, self._cause_text(binding, decided[1]), sender.source)
+        return self._publish(declared_by(sender), decided, cause, binding.last_at_ms, now_ms)
+
+    def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
+        text = f"monitored by {sender.node_id} under view {sender.view_id}"
+        cause = cause_of(CauseKind.OWNERSHIP, text, sender.source)
+        return self._publish(declared_by(sender), self._decide(), cause, now_ms, now_ms)
+
+    def _publish_paced(self, source: Source, now_ms: int) -> Sequence[Fact]:
+        """No judgement changed: untold news or a moved response time, if it is time for them."""
+        record = self.record
+        assert record is not None, "a sender was adopted before, and that made a record"
+        quiet_ms = pacing.elapsed_ms(record.updated_at_ms, now_ms)
+        if quiet_ms < pacing.NEWS_INTERVAL_MS:
+            return ()
+        binding = self.bindings.get(self.untold) if self.untold is not None else None
+        if binding is not None:
+            cause = cause_of(CauseKind.PROBE, self._cause_text(binding, record.up_weight), source)
+            return self._publish(declared_in(record), self._decide(), cause, binding.last_at_ms, now_ms)
+        if quiet_ms < pacing.SUMMARY_INTERVAL_MS:
+            return ()
+        if pacing.moved(record.response_time_us, mean_response_us(self.bindings.values())):
+            return self._publish(declared_in(record), self._decide(), record.cause, now_ms, now_ms)
+        return ()
+
+    def _cause_text(self, binding: BindingFold, up_weight: int) -> str:
+        config = self.config
+        weighed = f"; weight {up_weight} of {config.threshold}" if config and config.threshold > 0 else ""
+        return binding.cause_text() + weighed
+
+    def _publish(
+        self, declared: Declared, decided: tuple[State, int], cause: Cause, at_ms: int, now_ms: int
+    ) -> list[Fact]:
+        before, config = self.record, self.config
+        assert config is not None, "a service is published only while it is configured"
+        record = next_record(before, config, declared, decided, self.bindings.values(), cause, at_ms, now_ms)
+        self.record, self.untold = record, None
+        facts: list[Fact] = [Publish(record)]
+        was = before.state if before else State.UNKNOWN
+        if was is not record.state:
+            facts.append(Transition(transition_of(was, record)))
+        return facts
+
+    def _remove(self) -> Sequence[Fact]:
+        if self.config is None and self.record is None:
+            return ()
+        self.config = self.record = self.untold = None
+        self.bindings = {}
+        return (Remove(self.entity_id),)
+
+    def _shows(self, record: ServiceState, config: ServiceConfig) -> bool:
+        """Whether a record already says all that this configuration makes of the service."""
+        shown = (record.name, record.ip_address, record.port, record.threshold, (record.state, record.up_weight))
+        wanted = (config.name, config.ip_address, config.port, config.threshold, self._decide())
+        return shown == wanted and {binding.monitor_id: binding.state for binding in record.bindings} == {
+            monitor_id: binding.state for monitor_id, binding in self.bindings.items()
+        }
+
+
+def apply(fold: ServiceFold, event: Event, now_ms: int) -> tuple[ServiceFold, Sequence[Fact]]:
+    """The fold after the event, and what is now so; the given fold stays as it is."""
+    after = fold.copy()
+    facts = after.apply(event, now_ms)
+    return after, facts
