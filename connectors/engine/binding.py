@@ -1,0 +1,62 @@
+"""A row of the node's monitor table (C-1): one monitor bound to one service, resolved to an address.
+
+Rule: a binding is complete and immutable. An engine needs nothing else to probe, so the whole table goes to every
+engine as it is, and moving a binding to another engine is a flag, not a copy (C-5). Names travel beside the ids only
+for the reference hash (C-4). The probe's own settings are a plain mapping, because each kind has others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from schemas.identifiers import EntityId
+
+Scalar: TypeAlias = "str | int | bool"
+ParameterValue: TypeAlias = "Scalar | tuple[str, ...] | tuple[tuple[int, int], ...]"
+"""A setting of a probe: text, number, switch, a list of texts, or a list of number ranges, both ends inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One monitor of one service, as the engines know it."""
+
+    number: int
+    """Small and unique in the node: what frames call the binding."""
+    service_id: EntityId
+    service_name: str
+    monitor_id: EntityId
+    monitor_name: str
+    kind: str
+    """A name of `connectors.probes.kinds`, such as HTTP."""
+    ip: str
+    """The resolved address, IPv4 or IPv6, as text."""
+    port: int
+    """0 for a kind without ports."""
+    interval_ms: int
+    """0 means once (M-2)."""
+    timeout_ms: int
+    """From the start of the probe to its verdict."""
+    window: int = 1
+    """How many probes of one run the fold can still learn from; longer runs are only summed up."""
+    down_time_ms: int = 0
+    """Pause between the probes of a target that failed `window` times in a row (M-18); 0 keeps the interval."""
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    """The kind's settings with NetScaler's names, such as http_request or response_codes."""
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether the target's address is IPv6."""
+        return ":" in self.ip
+
+    @property
+    def target(self) -> str:
+        """`ip:port` for people and for messages; only the address for a kind without ports."""
+        host = f"[{self.ip}]" if self.is_ipv6 else self.ip
+        return f"{host}:{self.port}" if self.port else self.ip
+
+    @property
+    def schedule_key(self) -> str:
+        """What the phase of the schedule is hashed from."""
+        return f"{self.service_id}/{self.monitor_id}"

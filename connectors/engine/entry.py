@@ -1,0 +1,107 @@
+"""A row of an engine's table: a binding, whether it is schedulable here, and the state of its probe in flight.
+
+Rule: a binding has at most one probe in flight, so the row itself holds the flight, and a probe allocates nothing but
+its socket. Mutable on purpose, and only inside one engine's loop.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from socket import AF_INET, AF_INET6, SocketType
+from typing import TYPE_CHECKING
+
+from connectors.engine.binding import Binding
+from connectors.engine.placement import placement_hash
+from connectors.engine.runs import RunLength
+from connectors.engine.schedule import spread_of
+from connectors.probes.contract import Conversation, Wire
+from connectors.probes.kinds import converse
+from connectors.probes.outcome import Outcome, inconclusive
+from schemas.probes import Reason
+
+if TYPE_CHECKING:
+    from connectors.engine.transport import Transport
+
+NEVER = 2**62
+"""An instant that does not come."""
+
+
+class Stage(Enum):
+    """How far the probe in flight is."""
+
+    IDLE = "IDLE"
+    CONNECTING = "CONNECTING"
+    TALKING = "TALKING"
+
+
+IDLE, CONNECTING, TALKING = Stage.IDLE, Stage.CONNECTING, Stage.TALKING
+"""The same as plain names: looking them up in the class costs 50 ns, several times a probe."""
+
+
+class Entry:
+    """One binding in one engine."""
+
+    __slots__ = (
+        "address",
+        "binding",
+        "conversation",
+        "deadline_ms",
+        "downs",
+        "due_ms",
+        "family",
+        "fault",
+        "number",
+        "owned",
+        "placement",
+        "probing",
+        "run",
+        "sequence",
+        "sock",
+        "spread",
+        "stage",
+        "started_ns",
+        "transport",
+        "unsent",
+    )
+
+    def __init__(self, binding: Binding, transports: dict[Wire, Transport]) -> None:
+        self.binding = binding
+        self.number = binding.number
+        self.spread = spread_of(binding.schedule_key)
+        self.run = RunLength(binding.number, binding.window, self.spread)
+        self.family = AF_INET6 if binding.is_ipv6 else AF_INET
+        self.address = (binding.ip, binding.port)
+        self.placement = placement_hash(binding)
+        self.owned = False
+        """This engine is the one that probes it (C-4, C-15)."""
+        self.probing = False
+        """This node is the one that probes it (M-14)."""
+        self.due_ms = NEVER
+        self.downs = 0
+        """Failures in a row."""
+        self.conversation: Conversation | None = None
+        self.transport: Transport | None = None
+        self.fault: Outcome | None = None
+        """Why it cannot be probed at all."""
+        self._prepare(transports)
+        self.sock: SocketType | None = None
+        self.sequence = 0
+        self.stage = IDLE
+        self.started_ns = 0
+        self.deadline_ms = NEVER
+        self.unsent = b""
+
+    def _prepare(self, transports: dict[Wire, Transport]) -> None:
+        found = converse(self.binding)
+        if isinstance(found, Outcome):
+            self.fault = found
+            return
+        kind, self.conversation = found
+        self.transport = transports.get(kind.wire)
+        if self.transport is None:
+            self.fault = inconclusive(Reason.LOCAL_ERROR, f"this engine has no transport {kind.wire.value}")
+
+    @property
+    def schedulable(self) -> bool:
+        """Whether it is due here at all; otherwise the row only stays in the table (C-5)."""
+        return self.owned and self.probing

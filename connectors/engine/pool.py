@@ -1,0 +1,202 @@
+"""All engines of a node, as the node drives them: one table in, run reports out.
+
+Rule (C-1, C-5, C-15): every engine is sent the whole table, and each finds its own share; so when one dies or hangs,
+the others are told who lives, and take its bindings over by the same rule, without a copy. The lost one is started
+again later and takes its share back. Reports are numbered here and nowhere else: a binding that moves between engines
+keeps one growing sequence and one growing run, whatever each engine counted for itself.
+Everything runs in the node's asyncio loop, and nothing here blocks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from connectors.engine import frames
+from connectors.engine.binding import Binding
+from connectors.engine.frames import FrameKind
+from connectors.engine.limits import EngineLimits
+from connectors.engine.process import EngineProcess
+from connectors.engine.runs import RunReport
+from connectors.engine.statistics import EngineStatistics
+
+SILENT_S = 3.0
+"""An engine speaks each second; after this long without a word it is taken for stuck, and killed."""
+
+WATCH_S = 0.5
+"""How often silence is looked for."""
+
+RESTART_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""How long to wait before a lost engine is started again, by how often it was lost in a row."""
+
+STEADY_S = 60.0
+"""An engine that lived this long begins again with the shortest wait."""
+
+READY_S = 10.0
+"""An engine must have spoken within this time of its start."""
+
+
+class EnginePool:
+    """The engines of a node. Use it from the node's asyncio loop only.
+
+    `on_reports(reports)` is called for each batch, oldest first; `on_engine_lost(engine, why)` when one died or hung.
+    """
+
+    def __init__(
+        self,
+        engines: int,
+        on_reports: Callable[[list[RunReport]], None],
+        on_engine_lost: Callable[[int, str], None] | None = None,
+        limits: EngineLimits | None = None,
+    ) -> None:
+        if engines < 1:
+            raise ValueError(f"{engines} engines cannot probe anything: give at least 1")
+        self.engines = engines
+        self.statistics: dict[int, EngineStatistics] = {}
+        """What each living engine last said of itself, once a second."""
+        self._on_reports = on_reports
+        self._on_engine_lost = on_engine_lost
+        self._limits = limits or EngineLimits()
+        self._living: dict[int, EngineProcess] = {}
+        self._bindings: dict[int, Binding] = {}
+        self._probing: set[int] = set()
+        self._stamps: dict[int, tuple[int, int, int]] = {}
+        """By binding: the pid and run an engine last reported, and the run as numbered here."""
+        self._sequence = 0
+        self._losses: dict[int, int] = {}
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._ready = asyncio.Event()
+        self._watched_s = 0.0
+
+    @property
+    def alive(self) -> list[int]:
+        """The engines that live and have spoken, ascending."""
+        return sorted(self._living.keys() & self.statistics.keys())
+
+    @property
+    def pids(self) -> dict[int, int]:
+        """The process id of each living engine."""
+        return {index: engine.pid for index, engine in sorted(self._living.items())}
+
+    async def start(self) -> None:
+        """Start every engine and wait until all have spoken. Raises TimeoutError, with none left running, if not."""
+        for index in range(self.engines):
+            self._launch(index)
+        self._watched_s = asyncio.get_running_loop().time()
+        self._later(WATCH_S, self._watch)
+        try:
+            async with asyncio.timeout(READY_S):
+                await self._ready.wait()
+        except TimeoutError as error:
+            missing = sorted(set(range(self.engines)) - set(self.statistics))
+            await self.stop()
+            raise TimeoutError(f"engines {missing} did not start within {READY_S:g} s: see their stderr") from error
+
+    async def stop(self) -> None:
+        """End every engine. Nothing is reported after this."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        for engine in self._living.values():
+            engine.kill()
+        self._living.clear()
+
+    def add(self, bindings: Iterable[Binding]) -> None:
+        """Add or replace bindings in every engine's table. A new one is not probed until `set_probing`."""
+        rows = list(bindings)
+        self._bindings.update((binding.number, binding) for binding in rows)
+        self._tell(frames.encode_bindings(rows))
+
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Drop bindings; their numbers may be used again."""
+        gone = [number for number in numbers if self._bindings.pop(number, None) is not None]
+        self._probing.difference_update(gone)
+        for number in gone:
+            self._stamps.pop(number, None)
+        self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
+
+    def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = ()) -> None:
+        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed."""
+        begin, cease = list(on), list(off)
+        self._probing.update(begin)
+        self._probing.difference_update(cease)
+        if cease:
+            self._tell(frames.encode_numbers(FrameKind.PROBE_OFF, cease))
+        if begin:
+            self._tell(frames.encode_numbers(FrameKind.PROBE_ON, begin))
+
+    def _tell(self, data: bytes) -> None:
+        for engine in list(self._living.values()):
+            engine.send(data)
+
+    def _launch(self, index: int) -> None:
+        """Start an engine with the whole table. It gets its share when it has spoken: nothing waits for it."""
+        engine = EngineProcess(index, self.engines, self._limits.open_sockets, self._heard, self._lost)
+        self._living[index] = engine
+        engine.send(frames.encode_bindings(list(self._bindings.values())))
+        engine.send(frames.encode_numbers(FrameKind.PROBE_ON, self._probing))
+
+    def _heard(self, engine: EngineProcess, kind: FrameKind, body: bytes) -> None:
+        if kind is FrameKind.REPORTS:
+            reports = [self._stamp(engine.pid, report) for report in frames.decode_reports(body)]
+            known = [report for report in reports if report.number in self._bindings]
+            if known:
+                self._on_reports(known)
+            return
+        first = engine.index not in self.statistics
+        self.statistics[engine.index] = frames.decode_statistics(body)
+        if first and len(self.statistics) == self.engines:
+            self._ready.set()
+        if first and self._ready.is_set():
+            self._share_out()
+
+    def _share_out(self) -> None:
+        """Tell every engine who lives."""
+        self._tell(frames.encode_numbers(FrameKind.ALIVE, self.alive))
+
+    def _stamp(self, pid: int, report: RunReport) -> RunReport:
+        """The report with the pool's numbers: another engine's run, or another run, is a new run here."""
+        known_pid, known_run, run = self._stamps.get(report.number, (0, 0, 0))
+        if (pid, report.run) != (known_pid, known_run):
+            run += 1
+            self._stamps[report.number] = (pid, report.run, run)
+        self._sequence += 1
+        return replace(report, sequence=self._sequence, run=run)
+
+    def _lost(self, engine: EngineProcess, why: str) -> None:
+        """An engine is gone: the others take over, and it is started again later."""
+        if self._living.get(engine.index) is not engine:
+            return
+        engine.kill()
+        del self._living[engine.index]
+        self.statistics.pop(engine.index, None)
+        if self._ready.is_set():
+            self._share_out()
+        lived_s = asyncio.get_running_loop().time() - engine.started_s
+        losses = 0 if lived_s > STEADY_S else self._losses.get(engine.index, 0)
+        self._losses[engine.index] = losses + 1
+        self._later(RESTART_S[min(losses, len(RESTART_S) - 1)], lambda: self._launch(engine.index))
+        if self._on_engine_lost is not None:
+            self._on_engine_lost(engine.index, why)
+
+    def _watch(self) -> None:
+        """Look for silent engines, unless this loop itself was held up: then what they said is only now being read."""
+        now_s = asyncio.get_running_loop().time()
+        held_up = now_s - self._watched_s > WATCH_S + 1
+        self._watched_s = now_s
+        if not held_up:
+            for engine in list(self._living.values()):
+                if now_s - engine.heard_s > SILENT_S:
+                    self._lost(engine, f"it was silent for {SILENT_S:g} s")
+        self._later(WATCH_S, self._watch)
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        """Call once after a delay, unless the pool is stopped before."""
+
+        def act() -> None:
+            self._timers.discard(timer)
+            action()
+
+        timer = asyncio.get_running_loop().call_later(delay_s, act)
+        self._timers.add(timer)

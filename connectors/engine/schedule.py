@@ -1,0 +1,39 @@
+"""When a binding is due (M-2): a fixed grid of instants per binding, spread over the interval by a stable hash.
+
+Rule: the next instant comes from the grid, never from when the last probe ended, so nothing drifts; an instant that was
+missed is skipped, never made up for. Instants are milliseconds of the machine's monotonic clock, given as an argument.
+The spread comes from the entity ids, so 10,000 bindings never fire at once, on any node, in any release.
+"""
+
+from __future__ import annotations
+
+from schemas.identifiers import stable_hash
+
+FIRST_WITHIN_MS = 1000
+"""A binding that begins is probed within this time, or within its interval if that is shorter."""
+
+
+def spread_of(schedule_key: str) -> int:
+    """The number from which a binding's place in its interval is taken."""
+    return stable_hash(schedule_key)
+
+
+def first_due_ms(now_ms: int, interval_ms: int, spread: int) -> int:
+    """When to probe first: soon, but not all at once."""
+    within_ms = min(interval_ms, FIRST_WITHIN_MS) if interval_ms else FIRST_WITHIN_MS
+    return now_ms + spread % within_ms
+
+
+def next_due_ms(not_before_ms: int, interval_ms: int, spread: int) -> int:
+    """The first instant of the binding's grid at or after `not_before_ms`."""
+    phase_ms = spread % interval_ms
+    return not_before_ms + (phase_ms - not_before_ms) % interval_ms
+
+
+def due_after_ms(started_ms: int, interval_ms: int, spread: int, pause_ms: int = 0) -> int:
+    """The instant after a probe that started at `started_ms`; `pause_ms` is the down time, if one is in force.
+
+    At least half an interval lies between the two, so a first probe off the grid is not followed at once by another.
+    """
+    wait_ms = max((interval_ms + 1) // 2, pause_ms)
+    return next_due_ms(started_ms + wait_ms, interval_ms, spread)

@@ -1,0 +1,131 @@
+"""TCP connections of probes: one non-blocking socket each, driven by epoll events.
+
+Rule: a successful probe costs six system calls (socket, two options, connect, epoll, close) and no exception. Sockets
+are registered once, edge-triggered for both directions, so that going from connecting to reading costs no call; hence
+a read goes on until the kernel has nothing more. SO_LINGER 0 resets the connection at its end: no TIME_WAIT here, and
+no half-open one at the target. TCP_QUICKACK is off, so that the reset of a mere connect replaces the handshake's last
+ACK and the target's program is not even woken. `SocketType` is the C class: the Python one costs 1.5 us more.
+"""
+
+from __future__ import annotations
+
+from errno import EINPROGRESS
+from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
+from socket import IPPROTO_TCP, SO_ERROR, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, SocketType
+from socket import TCP_QUICKACK as QUICKACK
+from struct import pack
+
+from connectors.engine.entry import CONNECTING, TALKING, Entry
+from connectors.engine.transport import Engine
+from connectors.probes.contract import Step
+from connectors.probes.outcome import Outcome, from_errno
+
+STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
+RESET_ON_CLOSE = pack("ii", 1, 0)
+WANTED = EPOLLIN | EPOLLOUT | EPOLLET
+BROKEN = EPOLLERR | EPOLLHUP
+READ_BYTES = 16 * 1024
+READS = 8
+"""Reads in one go; a target that sends faster than we read must not hold up its neighbours."""
+
+
+class StreamTransport:
+    """All TCP probes in flight of one engine."""
+
+    def __init__(self, engine: Engine, poller: epoll) -> None:
+        self._engine = engine
+        self._handlers = engine.handlers
+        self._poller = poller
+        self.flights: dict[int, Entry] = {}
+
+    def launch(self, entry: Entry) -> None:
+        """Open a socket and begin to connect."""
+        try:
+            sock = SocketType(entry.family, STREAM)
+        except OSError as error:
+            self._engine.unanswered(entry, from_errno(error.errno or 0, "open a socket"))
+            return
+        entry.sock = sock
+        entry.stage = CONNECTING
+        sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
+        sock.setsockopt(IPPROTO_TCP, QUICKACK, 0)
+        error_number = sock.connect_ex(entry.address)
+        if error_number not in (0, EINPROGRESS):
+            self._end(entry, from_errno(error_number, f"connect to {entry.binding.target}"))
+            return
+        fd = sock.fileno()
+        self.flights[fd] = entry
+        self._poller.register(fd, WANTED)
+
+    def abandon(self, entry: Entry) -> None:
+        """Reset the connection, forget the socket."""
+        sock = entry.sock
+        if sock is not None:
+            self.flights.pop(sock.fileno(), None)
+            entry.sock = None
+            sock.close()
+
+    def on_event(self, entry: Entry, event: int) -> None:
+        """Epoll has something for this probe."""
+        sock, conversation = entry.sock, entry.conversation
+        if sock is None or conversation is None:
+            raise RuntimeError(f"event for binding {entry.number}, which has no probe in flight: a socket leaked")
+        if entry.stage is CONNECTING:
+            if event & BROKEN:
+                error_number = sock.getsockopt(SOL_SOCKET, SO_ERROR)
+                if error_number:
+                    self._end(entry, from_errno(error_number, f"connect to {entry.binding.target}"))
+                    return
+            if not event & EPOLLOUT:
+                return
+            entry.stage = TALKING
+            if not self._step(entry, conversation.connected()):
+                return
+        elif entry.unsent and event & EPOLLOUT and not self._send(entry, entry.unsent):
+            return
+        if event & (EPOLLIN | BROKEN):
+            self._read(entry, sock)
+
+    def _step(self, entry: Entry, step: Step) -> bool:
+        """Do what the conversation wants; whether the probe goes on."""
+        if isinstance(step, Outcome):
+            self._end(entry, step)
+            return False
+        return step is None or self._send(entry, entry.unsent + step)
+
+    def _send(self, entry: Entry, data: bytes) -> bool:
+        sock = entry.sock
+        if sock is None:
+            return False
+        try:
+            entry.unsent = data[sock.send(data) :]
+        except BlockingIOError:
+            entry.unsent = data
+        except OSError as error:
+            self._end(entry, from_errno(error.errno or 0, "send the request"))
+            return False
+        return True
+
+    def _read(self, entry: Entry, sock: SocketType) -> None:
+        conversation = entry.conversation
+        if conversation is None:
+            return
+        for _ in range(READS):
+            try:
+                data = sock.recv(READ_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._end(entry, from_errno(error.errno or 0, "read the answer"))
+                return
+            if not data:
+                self._end(entry, conversation.closed())
+                return
+            if not self._step(entry, conversation.received(data)):
+                return
+        self._poller.modify(sock.fileno(), WANTED)
+
+    def _end(self, entry: Entry, outcome: Outcome) -> None:
+        self.abandon(entry)
+        entry.unsent = b""
+        self._engine.answered(entry, outcome)

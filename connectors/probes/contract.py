@@ -1,0 +1,60 @@
+"""What a kind of probe is to the engine: a conversation that is told what happened and answers what to do next.
+
+Rule: a conversation never touches a socket or a clock. Each call answers with a step: bytes to send, `None` to wait
+for more, or an outcome, which ends it. One conversation is made per binding and begun anew for every probe, because a
+binding has at most one probe in flight; so a probe allocates nothing here. Why not a generator per probe: it would be
+allocated 50,000 times a second, and a bug in it could not be told from its end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, TypeAlias
+
+from connectors.engine.binding import Binding, ParameterValue
+from connectors.probes.outcome import Outcome
+
+Step: TypeAlias = "Outcome | bytes | None"
+"""An outcome ends the probe; bytes are sent; None waits for what the target says next."""
+
+
+class Wire(Enum):
+    """What carries a conversation. The engine has one transport for each."""
+
+    STREAM = "STREAM"
+    """A TCP connection of its own."""
+    ECHO = "ECHO"
+    """ICMP echo on the engine's shared socket: the bytes sent are the payload, the reply's payload comes back."""
+
+
+class Conversation(Protocol):
+    """One binding's talk with its target. Called in the order begin, connected, received*, and one of the two ends."""
+
+    def begin(self) -> None:
+        """A new probe starts: forget the last one."""
+
+    def connected(self) -> Step:
+        """The target is reachable: the connection stands (STREAM), or there is none to wait for (ECHO)."""
+
+    def received(self, data: bytes, /) -> Step:
+        """The target sent these bytes, never empty."""
+
+    def closed(self) -> Outcome:
+        """The target ended the connection before the conversation had an outcome."""
+
+    def overdue(self) -> Outcome:
+        """The deadline passed after `connected`: say which part of the answer was missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table of kinds: its name, what carries it, its parameters' defaults, and its conversation."""
+
+    name: str
+    wire: Wire
+    parameters: Mapping[str, ParameterValue]
+    """Every parameter the kind knows and its default (M-18). A binding may name no other."""
+    converse: Callable[[Binding], Conversation]
+    """Make the conversation of a binding. Raises ValueError with what to change if a parameter makes no sense."""

@@ -1,0 +1,146 @@
+"""HTTP: the target is up if it answers a request with an expected status code (M-6, M-8).
+
+Rule: the verdict needs the whole header section, not only the status line: a server that stops in the middle of its
+headers serves nobody. The body is not read. Interim 1xx answers are passed over (RFC 9110, section 15.2). The request
+is made once per binding, and only as much of the answer is parsed as the verdict needs: this is the hot path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connectors.engine.binding import Binding, ParameterValue
+from connectors.probes.contract import Kind, Step, Wire
+from connectors.probes.outcome import UP, Outcome, down
+from schemas.probes import Reason
+
+HEADER_BYTES = 64 * 1024
+"""The longest header section that is read; a longer one is the target's failure."""
+
+DEFAULTS: Mapping[str, ParameterValue] = {
+    "http_request": "HEAD /",
+    "response_codes": ((200, 200),),
+    "custom_headers": (),
+}
+"""NetScaler's: `HEAD /` and 200. Codes are inclusive ranges; headers are `Name: value`, and a Host replaces ours."""
+
+
+class HttpConversation:
+    """One request, one final answer's header section."""
+
+    __slots__ = ("_accepted", "_codes", "_pending", "_request", "_timeout_ms")
+
+    def __init__(self, binding: Binding) -> None:
+        settings = {**DEFAULTS, **binding.parameters}
+        self._request = request_bytes(binding, settings)
+        self._codes = code_ranges(settings["response_codes"])
+        self._accepted = frozenset(code for low, high in self._codes for code in range(low, high + 1))
+        self._timeout_ms = binding.timeout_ms
+        self._pending = b""
+
+    def begin(self) -> None:
+        """Forget the last answer."""
+        self._pending = b""
+
+    def connected(self) -> Step:
+        """Send the request."""
+        return self._request
+
+    def received(self, data: bytes, /) -> Step:
+        """Go on until the header section of a final answer is complete."""
+        if self._pending:
+            data = self._pending + data
+        while True:
+            if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
+                return down(Reason.BAD_RESPONSE, f"not an HTTP/1 answer: {printable_head(data)}")
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                return self._wait(data)
+            code = status_code(data)
+            if code in self._accepted:
+                return UP
+            if not 100 <= code < 200:
+                return self._refuse(code, data)
+            data = data[end + 4 :]
+            if not data:
+                return self._wait(data)
+
+    def closed(self) -> Outcome:
+        """The target hung up in the middle, or before it said anything."""
+        if self._pending:
+            return down(Reason.CLOSED, f"closed in the middle of the header section, after {len(self._pending)} bytes")
+        return down(Reason.CLOSED, "closed without an answer")
+
+    def overdue(self) -> Outcome:
+        """Nothing at all, or not enough."""
+        if self._pending:
+            text = f"header section not complete within {self._timeout_ms} ms, after {len(self._pending)} bytes"
+            return down(Reason.TIMEOUT_BODY, text)
+        return down(Reason.TIMEOUT_FIRST_BYTE, f"no answer within {self._timeout_ms} ms")
+
+    def _wait(self, data: bytes) -> Step:
+        if len(data) > HEADER_BYTES:
+            return down(Reason.TOO_LARGE, f"header section longer than {HEADER_BYTES} bytes")
+        self._pending = data
+        return None
+
+    def _refuse(self, code: int, data: bytes) -> Outcome:
+        line = printable_head(data)
+        if code == 0:
+            return down(Reason.BAD_RESPONSE, f"not an HTTP/1 answer: {line}")
+        expected = ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in self._codes)
+        return down(Reason.BAD_STATUS, f"HTTP {line[9:]}, expected {expected}")
+
+
+def status_code(data: bytes) -> int:
+    """The three digits of `HTTP/1.x NNN`, or 0 if that is not what the answer begins with (RFC 9112, section 4)."""
+    digits = data[9:12]
+    if digits.isdigit() and len(digits) == 3 and data[8:9] == b" " and data[12:13] in (b" ", b"\r"):
+        return int(digits)
+    return 0
+
+
+def printable_head(data: bytes) -> str:
+    """The first line, for people; its end is cut."""
+    return data[:160].split(b"\r\n", 1)[0].decode("latin-1")
+
+
+def request_bytes(binding: Binding, settings: Mapping[str, ParameterValue]) -> bytes:
+    """The request of a binding. Raises ValueError if it is not `METHOD /path` or a header is not `Name: value`."""
+    method, _, path = str(settings["http_request"]).strip().partition(" ")
+    path = path.strip() or "/"
+    if not method.isalpha() or not method.isupper() or any(c <= " " or c == "\x7f" for c in path):
+        raise ValueError(f"http_request {settings['http_request']!r} is no method and path: write it like 'HEAD /'")
+    headers = {"host": f"Host: {binding.target}", "user-agent": "User-Agent: watchbill", "accept": "Accept: */*"}
+    headers["connection"] = "Connection: close"
+    for line in header_lines(settings["custom_headers"]):
+        headers[line.partition(":")[0].lower()] = line
+    lines = [f"{method} {path} HTTP/1.1", *headers.values(), "", ""]
+    return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+def header_lines(value: ParameterValue) -> list[str]:
+    """The custom headers, each checked. Raises ValueError for one that would end the header or the request early."""
+    lines = [str(line) for line in value] if isinstance(value, tuple) else str(value).splitlines()
+    for line in lines:
+        name, colon, _ = line.partition(":")
+        if not colon or not name or not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"custom header {line!r} is not 'Name: value'")
+        if not line.isprintable():
+            raise ValueError(f"custom header {line!r} holds control characters")
+    return lines
+
+
+def code_ranges(value: ParameterValue) -> tuple[tuple[int, int], ...]:
+    """The accepted status codes as ranges. Raises ValueError if one is empty or no status code."""
+    if not isinstance(value, tuple) or not value:
+        raise ValueError(f"response_codes {value!r} is not a list of ranges: write it like ((200, 204), (301, 301))")
+    ranges = []
+    for pair in value:
+        if not isinstance(pair, tuple) or len(pair) != 2 or not 100 <= pair[0] <= pair[1] <= 999:
+            raise ValueError(f"response code range {pair!r} is not two codes from 100 to 999, the lower first")
+        ranges.append((pair[0], pair[1]))
+    return tuple(ranges)
+
+
+HTTP = Kind("HTTP", Wire.STREAM, DEFAULTS, HttpConversation)
