@@ -1,0 +1,128 @@
+"""The Faust app of a node: embedded, with our transport, assignor and table, and nothing that we do not need.
+
+Rule: the app runs inside the node's event loop (`finalize`, `start`), not under Faust's worker, which takes over
+signals, stdout and logging. What must not be silently absent is asserted at start: Faust ignores the assignor when
+there are no tables, and falls back to memory for a store it cannot parse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import faust
+
+from schemas.identifiers import PARTITIONS
+from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS, SERVICE_STATES, topic_name
+from streams.faust_app.assignor import Assignor, Led
+from streams.faust_app.identity import NodeIdentity
+from streams.tables.replica_store import STORE_URL, Store
+from streams.tables.service_table import ServiceTable
+
+BUFFERED_EVENTS = 4_096
+MAX_FETCH_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """What the app needs of the node's settings."""
+
+    bootstrap: str
+    cluster: str
+    session_timeout_s: float
+    heartbeat_s: float
+    web_host: str
+    web_port: int | None
+
+
+class WatchbillApp(faust.App):  # type: ignore[misc]
+    """Faust's app with what our table and store look up on it."""
+
+    service_replica: Any
+    state_outbox: Any
+    on_led: Led | None = None
+
+
+def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: Any, on_led: Led) -> WatchbillApp:
+    """An app that is not started yet. One a process at a time: Faust keeps the current app in a global."""
+    app = WatchbillApp(
+        id=f"{settings.cluster}.watchbill",
+        broker=f"watchbill://{settings.bootstrap}",
+        canonical_url=identity.canonical_url(),
+        broker_client_id=f"watchbill-{identity.node_id}",
+        store=STORE_URL,
+        Table=ServiceTable,
+        PartitionAssignor=Assignor,
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_partitions=PARTITIONS,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        reply_create_topic=False,
+        table_standby_replicas=0,
+        broker_session_timeout=settings.session_timeout_s,
+        broker_heartbeat_interval=settings.heartbeat_s,
+        broker_rebalance_timeout=max(settings.session_timeout_s, 3.0),
+        broker_request_timeout=10.0,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=2_000,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MAX_FETCH_BYTES,
+        consumer_metadata_max_age_ms=60_000,
+        stream_buffer_maxsize=BUFFERED_EVENTS,
+        stream_wait_empty=False,
+        stream_recovery_delay=0.0,
+        recovery_consistency_check=False,
+        worker_redirect_stdouts=False,
+        web_enabled=settings.web_port is not None,
+        web_host=settings.web_host,
+        web_bind=settings.web_host,
+        web_port=settings.web_port or 6066,
+        blueprints=None,
+        debug=False,
+        autodiscover=False,
+        logging_config=None,
+    )
+    app.service_replica = replica
+    app.state_outbox = outbox
+    app.assignor.on_led = on_led
+    return app
+
+
+def state_table(app: WatchbillApp, cluster: str) -> Any:
+    """The table of service states. Its changelog is the public topic itself: no second copy of every state."""
+    changelog = app.topic(
+        topic_name(cluster, SERVICE_STATES), partitions=PARTITIONS, key_serializer="raw", value_serializer="raw"
+    )
+    return app.Table(
+        "service-states",
+        key_type=str,
+        value_type=bytes,
+        partitions=PARTITIONS,
+        changelog_topic=changelog,
+        store=STORE_URL,
+    )
+
+
+def results_topic(app: WatchbillApp, cluster: str) -> Any:
+    """Batches of probe results, as raw bytes."""
+    return _raw_topic(app, topic_name(cluster, PROBE_RESULTS), PARTITIONS)
+
+
+def commands_topic(app: WatchbillApp, cluster: str) -> Any:
+    """Configuration commands, as raw bytes."""
+    return _raw_topic(app, topic_name(cluster, CONFIG_COMMANDS), 1)
+
+
+def _raw_topic(app: WatchbillApp, name: str, partitions: int) -> Any:
+    return app.topic(name, partitions=partitions, key_serializer="raw", value_serializer="raw", value_type=bytes)
+
+
+def assert_ours(app: WatchbillApp, table: Any) -> None:
+    """Raises RuntimeError if Faust would quietly run with its own assignor or store."""
+    if not isinstance(app.assignor, Assignor):
+        raise RuntimeError(f"Faust runs with {type(app.assignor).__name__}, not with our assignor: check its release")
+    if not app.tables.changelog_topics:
+        raise RuntimeError("Faust has no table, and ignores the assignor without one")
+    if not isinstance(table.data, Store):
+        raise RuntimeError(f"the state table's store is {type(table.data).__name__}: is the package installed?")

@@ -1,0 +1,93 @@
+"""A node's heartbeat: its status on the `nodes` topic, from a thread of its own.
+
+Rule: the heartbeat says that the *process* is alive and reaches Kafka; the watchdog beside it says whether the event
+loop still turns. aiokafka heartbeats from another thread and would keep a node whose loop is stuck in the group for
+ever, so a loop that is silent for LOOP_SILENCE_S ends the process: a restart is a clean leave, a stuck owner is not.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+
+from structlog import get_logger
+
+from schemas.cluster import NodeStatus
+from schemas.codec import encode
+from streams.node.lease import Lease, boot_clock_s
+from streams.tables.outbox import Sender
+
+log = get_logger()
+
+LOOP_SILENCE_S = 10.0
+EXIT_STUCK = 70
+
+
+class Heartbeat:
+    """Sends `status(beat)` every period until stopped."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        topic: str,
+        period_s: float,
+        lease: Lease,
+        status: Callable[[int], NodeStatus],
+        end_process: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._sender = sender
+        self._topic = topic
+        self._period_s = period_s
+        self._lease = lease
+        self._status = status
+        self._end_process = end_process
+        self._stopping = threading.Event()
+        self._now = threading.Event()
+        self._loop_seen_at = boot_clock_s()
+        self._watching = False
+        self.beat = 0
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first beat goes out at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after a last beat with the status of now."""
+        self._stopping.set()
+        self._now.set()
+        self._thread.join(timeout=2)
+
+    def beat_now(self) -> None:
+        """Send the status at once: its phase or its view has changed."""
+        self._now.set()
+
+    def loop_turned(self) -> None:
+        """The event loop is alive. From the first call on, its silence ends the process."""
+        self._loop_seen_at = boot_clock_s()
+        self._watching = True
+
+    def _run(self) -> None:
+        while True:
+            stopping = self._stopping.is_set()
+            self._send()
+            if stopping:
+                return
+            self._watch_loop()
+            self._now.wait(self._period_s)
+            self._now.clear()
+
+    def _send(self) -> None:
+        self.beat += 1
+        status = self._status(self.beat)
+        data = encode(status)
+        self._lease.sent(self.beat)
+        if not self._sender.send(self._topic, 0, status.node_id.encode(), data):
+            log.warning("heartbeat not queued", beat=self.beat, mend="the producer's queue is full: is Kafka away?")
+
+    def _watch_loop(self) -> None:
+        silence_s = boot_clock_s() - self._loop_seen_at
+        if self._watching and silence_s > LOOP_SILENCE_S:
+            log.critical("event loop stuck, ending the process", silence_s=round(silence_s, 1))
+            self._end_process(EXIT_STUCK)

@@ -1,0 +1,58 @@
+"""Step 3 of the flow at the group's leader: propose the view that the group has just agreed on, until it is in force.
+
+Rule: a leader proposes only after its own assignment came back, on top of the view it holds, and only while no view of
+its own or a later generation is in force. So a leader that was paused does not undo its successor: it reads the greater
+generation and gives up. Losing a race costs one more proposal, never a wrong view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streams.ownership.view import Member, View
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the group agreed on: the members of a generation."""
+
+    members: tuple[Member, ...]
+    generation: int
+
+
+class Leader:
+    """The loop's thread, but for `led`. `propose` sends one record; what comes of it is seen by reading back."""
+
+    def __init__(self, propose: Callable[[Wanted], None]) -> None:
+        self._propose = propose
+        self._led: tuple[Member, ...] | None = None
+        self._wanted: Wanted | None = None
+        self._proposed_on: int | None = None
+
+    def led(self, members: tuple[Member, ...]) -> None:
+        """The assignor placed partitions for these members. Called on the group coordinator's thread."""
+        self._led = members
+
+    def assigned(self, generation: int, held: View) -> None:
+        """This node's own assignment came back: if it led the round, it is the one to propose."""
+        members, self._led = self._led, None
+        self._wanted = Wanted(members, generation) if members is not None else None
+        self._proposed_on = None
+        self.reconsider(held)
+
+    def resigned(self) -> None:
+        """The node leaves the group: it proposes nothing more."""
+        self._wanted = self._led = None
+
+    def reconsider(self, held: View) -> None:
+        """After each record of `views`: is what the group agreed on in force, overtaken, or to be proposed (again)?"""
+        wanted = self._wanted
+        if wanted is None:
+            return
+        if held.generation >= wanted.generation and self._proposed_on is not None:
+            self._wanted = None
+            return
+        if self._proposed_on != held.view_id:
+            self._proposed_on = held.view_id
+            self._propose(wanted)

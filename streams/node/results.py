@@ -1,0 +1,133 @@
+"""Step 6 of the flow at run time: what the engines report, and what this node claims, in batches to `probe-results`.
+
+Rule: one batch a tick for each (partition, view), 10 ms apart, and only while the lease holds. Reports are cumulative
+within a run, so the newest report of a binding's run stands for the earlier ones that could not be sent. A result
+carries the view under which this node is owner (its flag), which for an old owner is the view before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from structlog import get_logger
+
+from schemas.codec import encode
+from schemas.identifiers import EntityId, Partition, ViewId, partition_of
+from schemas.probes import ProbeResults, ProbeRun
+from streams.faust_app.identity import NodeIdentity
+from streams.tables.outbox import Sender
+
+log = get_logger()
+
+TICK_S = 0.010
+RUNS_PER_BATCH = 500
+CLAIMS_PER_BATCH = 4_000
+PENDING_RUNS = 200_000
+"""Reports that wait while the lease does not hold; beyond it the oldest binding's are dropped and counted."""
+
+Flag = Callable[[EntityId], ViewId | None]
+
+
+class ResultPublisher:
+    """The loop's thread, but for delivery reports."""
+
+    def __init__(
+        self,
+        identity: NodeIdentity,
+        sender: Sender,
+        topic: str,
+        flag: Flag,
+        may_send: Callable[[], bool],
+        call_later: Callable[..., object],
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._identity = identity
+        self._sender = sender
+        self._topic = topic
+        self._flag = flag
+        self._may_send = may_send
+        self._call_later = call_later
+        self._now_ms = now_ms
+        self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
+        self._claims: dict[EntityId, None] = {}
+        self._returned: list[ProbeResults] = []
+        self._scheduled = False
+        self.dropped = 0
+        self.batches = 0
+
+    def report(self, runs: Iterable[ProbeRun]) -> None:
+        """Runs of bindings; a later report of the same run takes the earlier one's place."""
+        for run in runs:
+            self._runs[(run.service_id, run.monitor_id, run.run)] = run
+        excess = len(self._runs) - PENDING_RUNS
+        if excess > 0:
+            self.dropped += excess
+            for key in list(islice(self._runs, excess)):
+                del self._runs[key]
+        self._schedule()
+
+    def claim(self, services: Iterable[EntityId]) -> None:
+        """Declare ownership of these services under the view of their flag (V-4)."""
+        self._claims.update(dict.fromkeys(services))
+        self._schedule()
+
+    def flush(self) -> None:
+        """Send what waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
+        self._scheduled = False
+        self._take_back()
+        if not (self._runs or self._claims):
+            return
+        if self._may_send():
+            self._send_all()
+        if self._runs or self._claims or self._returned:
+            self._schedule()
+
+    def _send_all(self) -> None:
+        runs, self._runs = self._runs, {}
+        claims, self._claims = self._claims, {}
+        runs_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
+        claims_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
+        for run in runs.values():
+            flag = self._flag(run.service_id)
+            if flag is not None:
+                runs_by_batch[(partition_of(run.service_id), flag)].append(run)
+        for service in claims:
+            flag = self._flag(service)
+            if flag is not None:
+                claims_by_batch[(partition_of(service), flag)].append(service)
+        for (partition, view_id), batch in claims_by_batch.items():
+            for start in range(0, len(batch), CLAIMS_PER_BATCH):
+                self._send(partition, view_id, tuple(batch[start : start + CLAIMS_PER_BATCH]), ())
+        for (partition, view_id), some in runs_by_batch.items():
+            for start in range(0, len(some), RUNS_PER_BATCH):
+                self._send(partition, view_id, (), tuple(some[start : start + RUNS_PER_BATCH]))
+
+    def _send(
+        self, partition: Partition, view_id: ViewId, claims: tuple[EntityId, ...], runs: tuple[ProbeRun, ...]
+    ) -> None:
+        identity = self._identity
+        batch = ProbeResults(identity.node_id, identity.incarnation, view_id, self._now_ms(), claims, runs)
+
+        def on_delivery(delivered: bool) -> None:
+            if not delivered:
+                self._returned.append(batch)
+
+        if self._sender.send(self._topic, partition, identity.node_id.encode(), encode(batch), on_delivery):
+            self.batches += 1
+        else:
+            self._returned.append(batch)
+
+    def _take_back(self) -> None:
+        """What was not delivered waits again, unless a newer report of the same run does."""
+        returned, self._returned = self._returned, []
+        for batch in returned:
+            self._claims.update(dict.fromkeys(batch.claims))
+            for run in batch.runs:
+                self._runs.setdefault((run.service_id, run.monitor_id, run.run), run)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_later(TICK_S, self.flush)

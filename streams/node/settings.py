@@ -1,0 +1,66 @@
+"""What an operator sets for one node, and the times that follow from it.
+
+Rule: one number, the group's session time-out, gives all the others, in the order that fencing needs: heartbeat period
+< producer delivery < lease < session. A test holds the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.identifiers import NodeId
+from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
+
+DEFAULT_SESSION_TIMEOUT_S = 3.0
+MINIMUM_SESSION_TIMEOUT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """Validated on construction; a ValueError says what to change."""
+
+    node_id: NodeId
+    bootstrap: str
+    cluster: str = DEFAULT_CLUSTER
+    engines: int = 1
+    node_groups: tuple[str, ...] = ()
+    web_host: str = "127.0.0.1"
+    web_port: int | None = None
+    session_timeout_s: float = DEFAULT_SESSION_TIMEOUT_S
+
+    def __post_init__(self) -> None:
+        if not self.node_id or "/" in self.node_id:
+            raise ValueError(f"node id {self.node_id!r}: give a short name without a slash, such as b0")
+        if not 1 <= self.engines <= 64:
+            raise ValueError(f"{self.engines} engines: give 1 to 64, at most one a core")
+        if self.session_timeout_s < MINIMUM_SESSION_TIMEOUT_S:
+            raise ValueError(f"session time-out {self.session_timeout_s} s: the broker takes no less than 1 s")
+
+    def topic(self, topic: Topic) -> str:
+        """A topic's name in this cluster."""
+        return topic_name(self.cluster, topic)
+
+    @property
+    def lease_s(self) -> float:
+        """How long a heartbeat gives the right to act as owner."""
+        return 0.7 * self.session_timeout_s
+
+    @property
+    def delivery_timeout_s(self) -> float:
+        """After this a record that was not delivered is given back: less than the lease."""
+        return 0.6 * self.session_timeout_s
+
+    @property
+    def heartbeat_period_s(self) -> float:
+        """How often a node writes its status."""
+        return 0.15 * self.session_timeout_s
+
+    @property
+    def group_heartbeat_s(self) -> float:
+        """How often the consumer group hears of the node, and so how soon it hears of a rebalance."""
+        return min(0.3, 0.2 * self.session_timeout_s)
+
+    @property
+    def web_url(self) -> str | None:
+        """Where the node's web views answer, None if they are off."""
+        return f"http://{self.web_host}:{self.web_port}" if self.web_port is not None else None

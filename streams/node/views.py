@@ -1,0 +1,96 @@
+"""Step 3 of the flow at run time: the view held, the few before it, and proposals by a leader.
+
+Rule: `accept` alone decides; this keeps what it decided. Owners are asked by view id, because a batch of results is
+judged under the view it was made in, so the last views are kept with their placements.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+
+from structlog import get_logger
+
+from schemas.cluster import ViewChange, ViewMember
+from schemas.identifiers import NodeId, ViewId
+from streams.ownership.placement import place
+from streams.ownership.view import EMPTY_VIEW, Member, ProposedView, View, accept
+
+log = get_logger()
+
+KEPT_VIEWS = 64
+
+
+class Views:
+    """All methods: the loop's thread. `on_accepted` is called after each new view."""
+
+    def __init__(self) -> None:
+        self.held: View = EMPTY_VIEW
+        self.next_offset = 0
+        self.refused = 0
+        self.on_accepted: list[Callable[[View], None]] = []
+        self._kept: OrderedDict[ViewId, View] = OrderedDict()
+        self._changed = asyncio.Event()
+
+    def read(self, offset: int, change: ViewChange) -> None:
+        """One record of the `views` topic, in offset order."""
+        self.next_offset = offset + 1
+        outcome = accept(self.held, proposed_view(change), offset)
+        if not isinstance(outcome, View):
+            self.refused += 1
+            log.info("view refused", offset=offset, reason=outcome.reason.value, held=self.held.view_id)
+            return
+        self._take(outcome)
+
+    def _take(self, view: View) -> None:
+        self.held = view
+        self._kept[view.view_id] = view
+        while len(self._kept) > KEPT_VIEWS:
+            self._kept.popitem(last=False)
+        log.info("view accepted", view=view.view_id, members=list(view.nodes), proposer=view.proposer)
+        self._changed.set()
+        self._changed = asyncio.Event()
+        for call in self.on_accepted:
+            call(view)
+
+    def kept(self, view_id: ViewId) -> View | None:
+        """A view that was in force lately, or None if it never was or is long gone."""
+        return self._kept.get(view_id)
+
+    async def reach(self, view_id: ViewId, deadline_s: float) -> bool:
+        """Wait until the view held is at least `view_id`; False if that did not happen in time."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline_s
+        while self.held.view_id < view_id:
+            remaining = end - loop.time()
+            if remaining <= 0:
+                return False
+            try:
+                await asyncio.wait_for(self._changed.wait(), remaining)
+            except TimeoutError:
+                return False
+        return True
+
+    def proposal(self, members: tuple[Member, ...], generation: int, proposer: NodeId, now_ms: int) -> ViewChange:
+        """The record by which a leader proposes these members on top of the view it holds."""
+        return ViewChange(
+            self.held.view_id,
+            generation,
+            tuple(ViewMember(member.node, member.incarnation, tuple(sorted(member.node_groups))) for member in members),
+            proposer,
+            now_ms,
+        )
+
+    def balance(self) -> dict[NodeId, int]:
+        """Partitions of each operational node under the view held."""
+        placement = place(self.held.nodes)
+        return {node: len(placement.partitions_of(node)) for node in self.held.nodes}
+
+
+def proposed_view(change: ViewChange) -> ProposedView:
+    """The record as the pure rule takes it."""
+    members = tuple(
+        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
+    )
+    return ProposedView(change.prev_view, change.generation, members, change.proposer)

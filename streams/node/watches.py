@@ -1,0 +1,131 @@
+"""Steps 4 and 5 of the flow at run time: which services this node watches, and since which view.
+
+Rule: `distribute` says what the view gives this node, `hand_over` says when an old owner may stop; this keeps the duty
+of each service and tells what changed: engines to start and stop, services to claim. Only services that this node owns
+or still holds are kept, so that a state that comes in costs one look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from schemas.identifiers import EntityId, NodeId, ViewId
+from streams.ownership.distribution import (
+    PROBING_ROLES,
+    Distribution,
+    Placeable,
+    Role,
+    Standing,
+    distribute,
+)
+from streams.ownership.handover import RESTING, Duty, LastState, Watch, hand_over
+from streams.ownership.view import EMPTY_VIEW, View
+
+LastStateOf = Callable[[EntityId], LastState | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a step changed for this node: probe these, stop those, declare ownership of these."""
+
+    started: frozenset[EntityId]
+    stopped: frozenset[EntityId]
+    to_claim: frozenset[EntityId]
+
+
+NO_CHANGE = Change(frozenset(), frozenset(), frozenset())
+
+
+class Watches:
+    """The duties of one node. All methods: one thread."""
+
+    def __init__(self, node: NodeId, last_state: LastStateOf) -> None:
+        self._node = node
+        self._last_state = last_state
+        self._view = EMPTY_VIEW
+        self._distribution: Distribution = distribute(EMPTY_VIEW, node, ())
+        self._watches: dict[EntityId, Watch] = {}
+        self.unconfirmed: set[EntityId] = set()
+        """Claimed, and no state that names this node as owner has come back yet."""
+
+    def flag(self, service: EntityId) -> ViewId | None:
+        """The view under which this node probes the service, None if it does not."""
+        watch = self._watches.get(service)
+        return None if watch is None else watch.flag
+
+    def duty(self, service: EntityId) -> Duty:
+        """What this node does for the service."""
+        return self._watches.get(service, RESTING).duty
+
+    def owned(self) -> int:
+        """Services that this node owns by the view it holds."""
+        return len(self._distribution.probed)
+
+    def held(self) -> int:
+        """Services that are another's by the view, and that this node probes until the other is heard."""
+        return sum(1 for watch in self._watches.values() if watch.duty is Duty.HOLD)
+
+    def probed(self) -> frozenset[EntityId]:
+        """Every service that this node probes now."""
+        return frozenset(self._watches)
+
+    def redistribute(self, view: View, services: Iterable[Placeable]) -> Change:
+        """A new view, or services that came, went or changed (O-5)."""
+        before, self._distribution = self._distribution, distribute(view, self._node, services)
+        self._view = view
+        gained = self._distribution.probed - before.probed
+        affected = (
+            (self._distribution.probed | set(self._watches))
+            if view.view_id != before.view_id
+            else (gained | (set(self._watches) - self._distribution.probed))
+        )
+        started, stopped = self._reconsider(affected)
+        claimable = frozenset(service for service in gained if self._distribution.standings[service].role is Role.OWNER)
+        self.unconfirmed = (self.unconfirmed | claimable) & self._watches.keys()
+        return Change(started, stopped, claimable)
+
+    def state_applied(self, states: Mapping[EntityId, LastState]) -> Change:
+        """New states of services that this node watches; those of others cost a look-up and nothing more."""
+        known = [service for service in states if service in self._watches]
+        for service in known:
+            last = states[service]
+            flag = self._watches[service].flag
+            if last.owner == self._node and flag is not None and last.view_id >= flag:
+                self.unconfirmed.discard(service)
+        started, stopped = self._reconsider(known, states)
+        return Change(started, stopped, frozenset())
+
+    def needs(self, service: EntityId, view_id: int) -> bool:
+        """Whether a state of this view could change this node's duty: it need not be decoded if not."""
+        watch = self._watches.get(service)
+        if watch is None:
+            return False
+        return watch.duty is Duty.HOLD or service in self.unconfirmed or view_id > self._view.view_id
+
+    def _reconsider(
+        self, services: Iterable[EntityId], states: Mapping[EntityId, LastState] | None = None
+    ) -> tuple[frozenset[EntityId], frozenset[EntityId]]:
+        started: list[EntityId] = []
+        stopped: list[EntityId] = []
+        for service in services:
+            watch = self._watches.get(service, RESTING)
+            after = self._after(service, watch, states)
+            if after.duty is Duty.REST:
+                if self._watches.pop(service, None) is not None:
+                    stopped.append(service)
+                continue
+            self._watches[service] = after
+            if watch.duty is Duty.REST:
+                started.append(service)
+        return frozenset(started), frozenset(stopped)
+
+    def _after(self, service: EntityId, watch: Watch, states: Mapping[EntityId, LastState] | None) -> Watch:
+        standing: Standing | None = self._distribution.standings.get(service)
+        if standing is None:
+            return RESTING
+        view_id = self._view.view_id
+        if standing.role in PROBING_ROLES and states is None:
+            return Watch(Duty.OWN, view_id)
+        last = states[service] if states is not None else self._last_state(service)
+        return hand_over(watch, self._node, standing, view_id, last)

@@ -1,0 +1,104 @@
+"""States on their way to Kafka: at most one per service, flushed every 10 ms, only while the lease holds (S-4, S-5,
+S-6).
+
+Rule: nothing is lost and nothing is sent late. A newer state of a service takes the place of one that has not gone;
+what could not be delivered comes back unless a newer one waits; what may not be sent (no lease) waits. When the node
+loses a partition its pending states go with it: the new owner has read what was delivered and folds on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Protocol
+
+from structlog import get_logger
+
+from schemas.identifiers import EntityId, Partition, partition_of
+
+log = get_logger()
+
+FLUSH_INTERVAL_S = 0.010
+CAPACITY = 200_000
+"""Services that may wait at once; S-5 asks for 70,000. Beyond it is a broken promise: there is one entry a service."""
+
+
+class Sender(Protocol):
+    """What the outbox needs of a producer. False from `send` means: its queue is full, try at the next flush."""
+
+    def send(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        on_delivery: Callable[[bool], None] | None = None,
+    ) -> bool:
+        """Queue a record. `on_delivery` is called on another thread with whether it was delivered."""
+
+
+class Outbox:
+    """Pending states. All methods run on the loop's thread; delivery reports come from the producer's."""
+
+    def __init__(
+        self, sender: Sender, states_topic: str, may_send: Callable[[], bool], call_later: Callable[..., object]
+    ) -> None:
+        self._sender = sender
+        self._topic = states_topic
+        self._may_send = may_send
+        self._call_later = call_later
+        self._pending: dict[EntityId, bytes | None] = {}
+        self._returned: list[tuple[EntityId, bytes | None]] = []
+        self._scheduled = False
+        self.sent = 0
+        self.held_back = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def put(self, service: EntityId, state: bytes | None) -> None:
+        """The newest state of a service, or None for its tombstone."""
+        if len(self._pending) >= CAPACITY and service not in self._pending:
+            raise RuntimeError(f"the outbox holds {CAPACITY:,} services: more than one cluster may have")
+        self._pending[service] = state
+        self._schedule()
+
+    def flush(self) -> None:
+        """Send what waits, oldest service first, as far as the lease and the producer's queue allow."""
+        self._scheduled = False
+        self._take_back()
+        for service in list(self._pending):
+            if not self._may_send():
+                self.held_back += 1
+                break
+            state = self._pending[service]
+            if not self._send(service, state):
+                break
+            del self._pending[service]
+            self.sent += 1
+        if self._pending:
+            self._schedule()
+
+    def drop_except(self, partitions: Collection[Partition]) -> int:
+        """Forget what waits for partitions that are no longer ours; how many that were."""
+        self._take_back()
+        gone = [service for service in self._pending if partition_of(service) not in partitions]
+        for service in gone:
+            del self._pending[service]
+        return len(gone)
+
+    def _send(self, service: EntityId, state: bytes | None) -> bool:
+        def on_delivery(delivered: bool) -> None:
+            if not delivered:
+                self._returned.append((service, state))
+
+        return self._sender.send(self._topic, partition_of(service), service.encode(), state, on_delivery)
+
+    def _take_back(self) -> None:
+        returned, self._returned = self._returned, []
+        for service, state in returned:
+            self._pending.setdefault(service, state)
+
+    def _schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_later(FLUSH_INTERVAL_S, self.flush)
