@@ -2,8 +2,8 @@
 
 Rule (the fence): a report or claim is taken only from the service's owner under the sender's view, and only if that
 view is not below the view of the last record. The first one taken under a newer view or of another incarnation makes a
-record even if nothing changed (V-4); after that only news does: another state or judgement at once, the rest as `pacing`
-says. So traffic does not grow with probes. Each record's (view id, sequence) is above the one before (S-10).
+record even if nothing changed (V-4); after that only news does: another state or judgement at once, the rest as
+`pacing` says. So traffic does not grow with probes. Each record's (view id, sequence) is above the one before (S-10).
 
 `ServiceFold` is a working object, for speed; each method is a function of the object, the event and `now_ms` alone, and
 `apply` below is the same as a pure function, for what-if, back-tests and replays. What the object holds beyond its last
