@@ -21,6 +21,7 @@ from schemas.topics import TOPICS, VIEWS, Topic, topic_name
 DEADLINE_S = 30.0
 POLL_S = 0.05
 BROKER_DEFAULT_REPLICATION = -1
+EXPECTED = object()  # what a request gives whose Kafka error was foreseen
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,15 @@ def init(
     """
     admin = _Admin(bootstrap, deadline_s)
     wanted = {topic_name(cluster, topic): topic for topic in topics}
-    found = admin.describe(sorted(wanted))
-    _refuse_wrong(bootstrap, wanted, found)
-    missing = [name for name in wanted if name not in found]
-    admin.create({name: wanted[name] for name in missing}, replication)
-    found = admin.describe_all(sorted(wanted))
+    # The controller knows what exists; a broker may lag behind it by a moment and would let a wrong topic pass.
+    missing = admin.create(wanted, replication, only_ask=True)
+    _refuse_wrong(bootstrap, wanted, admin.describe_all([name for name in wanted if name not in missing]))
+    missing = admin.create({name: wanted[name] for name in missing}, replication)
+    found = admin.describe_all(list(wanted))
     _refuse_wrong(bootstrap, wanted, found)
     return TopicsReport(
         cluster=cluster,
-        created=tuple(missing),
+        created=missing,
         verified=tuple(name for name in wanted if name not in missing),
         views_id=found[topic_name(cluster, VIEWS)].topic_id,
     )
@@ -110,6 +111,8 @@ class _Admin:
 
     def describe(self, names: Sequence[str]) -> dict[str, Found]:
         """Those of the topics that exist, by name."""
+        if not names:
+            return {}
         from confluent_kafka import KafkaError, TopicCollection
         from confluent_kafka.admin import ConfigResource, ResourceType
 
@@ -117,14 +120,16 @@ class _Admin:
         asked = self.client.describe_topics(TopicCollection(list(names)), request_timeout=self.deadline_s)
         for name, future in asked.items():
             topic = self._result(f"describe {name}", future, KafkaError.UNKNOWN_TOPIC_OR_PART)
-            if topic is not None:
+            if topic is not EXPECTED:
                 described[name] = topic
         if not described:
             return {}
         resources = [ConfigResource(ResourceType.TOPIC, name) for name in described]
         found = {}
         for resource, future in self.client.describe_configs(resources, request_timeout=self.deadline_s).items():
-            entries = self._result(f"read the settings of {resource.name}", future)
+            entries = self._result(f"read {resource.name}", future, KafkaError.UNKNOWN_TOPIC_OR_PART)
+            if entries is EXPECTED:
+                continue
             settings = {key: str(entry.value) for key, entry in entries.items()}
             topic = described[resource.name]
             found[resource.name] = Found(str(topic.topic_id), len(topic.partitions), settings)
@@ -140,22 +145,27 @@ class _Admin:
             time.sleep(POLL_S)
         return found
 
-    def create(self, topics: Mapping[str, Topic], replication: int) -> None:
-        """Creates the topics. One that somebody made in between is left to the comparison that follows."""
+    def create(self, topics: Mapping[str, Topic], replication: int, only_ask: bool = False) -> tuple[str, ...]:
+        """Creates the topics, or with `only_ask` tries whether it could. Returns those that did not exist before."""
         from confluent_kafka import KafkaError
         from confluent_kafka.admin import NewTopic
 
         if not topics:
-            return
+            return ()
         new = [
             NewTopic(name, topic.partitions, replication, config=topic.kafka_settings())
             for name, topic in topics.items()
         ]
-        for name, future in self.client.create_topics(new, request_timeout=self.deadline_s).items():
-            self._result(f"create {name}", future, KafkaError.TOPIC_ALREADY_EXISTS)
+        asked = self.client.create_topics(new, validate_only=only_ask, request_timeout=self.deadline_s)
+        exists = {
+            name
+            for name, future in asked.items()
+            if self._result(f"create {name}", future, KafkaError.TOPIC_ALREADY_EXISTS) is EXPECTED
+        }
+        return tuple(name for name in topics if name not in exists)
 
     def _result(self, doing: str, future: Future[Any], *expected: int) -> Any:
-        """The future's value; None for an expected Kafka error; our error for any other."""
+        """The future's value; EXPECTED for an expected Kafka error; our error for any other."""
         from confluent_kafka import KafkaException
 
         try:
@@ -163,7 +173,7 @@ class _Admin:
         except KafkaException as error:
             told = error.args[0]
             if told.code() in expected:
-                return None
+                return EXPECTED
             raise _unreachable_or_refused(doing, self.bootstrap, told) from error
         except TimeoutError as error:
             raise BrokerUnreachable("no answer in time", self.bootstrap, "is the broker up?") from error

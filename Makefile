@@ -1,0 +1,58 @@
+# Everything a newcomer runs. Needs Python 3.11 or newer and make; the rest comes from requirements.lock, by hash.
+#   make demo    a Kafka, three nodes, eight services and the live board
+#   make test    every check and every test
+#   make setup   only the environment, .venv (quick when nothing changed)
+#   make bench   the figures of the README, measured here
+#   make lock    maintainers: resolve requirements.lock and infra/kafka/kafka.lock anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+.DEFAULT_GOAL := setup
+.PHONY: setup demo test check test-unit test-kafka bench lock clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Watchbill needs Python 3.11 or newer; '$(PYTHON)' is: $$($(PYTHON) --version 2>&1 || true)"; \
+	  echo "Name another with: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments: on Debian and Ubuntu install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup
+	@$(BIN)/watchbill demo
+
+# Checks first: they take seconds. The tests without Kafka run side by side, those with it share one broker, one by one.
+test: check test-unit test-kafka
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-unit: setup
+	$(BIN)/python -m pytest -m "not kafka" -n $(JOBS)
+
+test-kafka: setup
+	$(BIN)/python -m pytest -m kafka
+
+bench: setup
+	@for name in placement replay pipeline failover; do $(BIN)/python -m tests.bench $$name --json || exit 1; done
+
+lock: setup
+	PIP_FIND_LINKS= PIP_NO_INDEX= $(BIN)/pip-compile --quiet --generate-hashes --extra node --extra kafka --extra dev \
+	  --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --no-emit-options --upgrade --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m infra.kafka.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,29 @@
+"""What every test shares: which tests need Kafka, and how Hypothesis behaves on a machine that does other things too.
+
+Everything under tests/integration and tests/chaos talks to one real Kafka. It is marked so here, not file by file,
+and all of it runs on one worker of pytest-xdist, beside the rest: one broker a session, and no two of those tests at
+once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ON_KAFKA = ("integration", "chaos")
+HERE = Path(__file__).parent
+
+# No deadline a single example: two cores are shared with a JVM. No database: a failure is pinned as an example instead.
+settings.register_profile("watchbill", deadline=None, database=None, print_blob=True)
+settings.load_profile("watchbill")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what talks to Kafka, and keeps it on one worker."""
+    for item in items:
+        folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
+        if folder in ON_KAFKA or item.get_closest_marker("kafka"):
+            item.add_marker(pytest.mark.kafka)
+            item.add_marker(pytest.mark.xdist_group("kafka"))
