@@ -13,6 +13,7 @@ from itertools import islice
 
 from structlog import get_logger
 
+from connectors.kafka.producer import Delivery
 from schemas.codec import encode
 from schemas.identifiers import EntityId, Partition, ViewId, partition_of
 from schemas.probes import ProbeResults, ProbeRun
@@ -110,8 +111,8 @@ class ResultPublisher:
         identity = self._identity
         batch = ProbeResults(identity.node_id, identity.incarnation, view_id, self._now_ms(), claims, runs)
 
-        def on_delivery(delivered: bool) -> None:
-            if not delivered:
+        def on_delivery(delivery: Delivery) -> None:
+            if delivery.error is not None:
                 self._returned.append(batch)
 
         if self._sender.send(self._topic, partition, identity.node_id.encode(), encode(batch), on_delivery):

@@ -8,11 +8,13 @@ loses a partition its pending states go with it: the new owner has read what was
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
 
 from structlog import get_logger
 
+from connectors.kafka.producer import Delivery
 from schemas.identifiers import EntityId, Partition, partition_of
 
 log = get_logger()
@@ -23,7 +25,7 @@ CAPACITY = 200_000
 
 
 class Sender(Protocol):
-    """What the outbox needs of a producer. False from `send` means: its queue is full, try at the next flush."""
+    """What a writer needs of a producer. False from `send` means: its queue is full, try at the next flush."""
 
     def send(
         self,
@@ -31,22 +33,29 @@ class Sender(Protocol):
         partition: int,
         key: bytes | None,
         value: bytes | None,
-        on_delivery: Callable[[bool], None] | None = None,
+        on_delivery: Callable[[Delivery], None] | None = None,
     ) -> bool:
-        """Queue a record. `on_delivery` is called on another thread with whether it was delivered."""
+        """Queue a record. `on_delivery` is called on the producer's thread with what became of it."""
 
 
 class Outbox:
     """Pending states. All methods run on the loop's thread; delivery reports come from the producer's."""
 
     def __init__(
-        self, sender: Sender, states_topic: str, may_send: Callable[[], bool], call_later: Callable[..., object]
+        self,
+        sender: Sender,
+        states_topic: str,
+        history_topic: str,
+        may_send: Callable[[], bool],
+        call_later: Callable[..., object],
     ) -> None:
         self._sender = sender
         self._topic = states_topic
+        self._history_topic = history_topic
         self._may_send = may_send
         self._call_later = call_later
         self._pending: dict[EntityId, bytes | None] = {}
+        self._history: deque[tuple[EntityId, bytes]] = deque(maxlen=CAPACITY)
         self._returned: list[tuple[EntityId, bytes | None]] = []
         self._scheduled = False
         self.sent = 0
@@ -62,10 +71,22 @@ class Outbox:
         self._pending[service] = state
         self._schedule()
 
+    def put_history(self, service: EntityId, transition: bytes) -> None:
+        """One line of history; it goes behind the states. Beyond the capacity the oldest lines are lost."""
+        self._history.append((service, transition))
+        self._schedule()
+
     def flush(self) -> None:
-        """Send what waits, oldest service first, as far as the lease and the producer's queue allow."""
+        """Send what waits, states before history, as far as the lease and the producer's queue allow."""
         self._scheduled = False
         self._take_back()
+        self._flush_states()
+        if not self._pending:
+            self._flush_history()
+        if self._pending or self._history:
+            self._schedule()
+
+    def _flush_states(self) -> None:
         for service in list(self._pending):
             if not self._may_send():
                 self.held_back += 1
@@ -75,8 +96,13 @@ class Outbox:
                 break
             del self._pending[service]
             self.sent += 1
-        if self._pending:
-            self._schedule()
+
+    def _flush_history(self) -> None:
+        while self._history and self._may_send():
+            service, transition = self._history[0]
+            if not self._sender.send(self._history_topic, partition_of(service), service.encode(), transition):
+                break
+            self._history.popleft()
 
     def drop_except(self, partitions: Collection[Partition]) -> int:
         """Forget what waits for partitions that are no longer ours; how many that were."""
@@ -84,11 +110,13 @@ class Outbox:
         gone = [service for service in self._pending if partition_of(service) not in partitions]
         for service in gone:
             del self._pending[service]
+        kept = [line for line in self._history if partition_of(line[0]) in partitions]
+        self._history = deque(kept, maxlen=CAPACITY)
         return len(gone)
 
     def _send(self, service: EntityId, state: bytes | None) -> bool:
-        def on_delivery(delivered: bool) -> None:
-            if not delivered:
+        def on_delivery(delivery: Delivery) -> None:
+            if delivery.error is not None:
                 self._returned.append((service, state))
 
         return self._sender.send(self._topic, partition_of(service), service.encode(), state, on_delivery)

@@ -1,0 +1,194 @@
+"""Step 7 of the flow at run time: the folds of the partitions that this node has, and what they say carried out.
+
+Rule: decode, one pure call, store. A fold is made when its service is first spoken of, from the state in the table and
+the configuration; after every assignment all are made anew, so that nothing is carried over from before another node
+had the partition. A batch made under a view that this node has not read yet waits for the view; a service that the
+configuration has not brought yet waits for the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
+from typing import Protocol
+
+from structlog import get_logger
+
+from schemas.codec import decode, encode
+from schemas.identifiers import EntityId, Partition, partition_of
+from schemas.probes import ProbeResults
+from schemas.states import ServiceState, ServiceTransition
+from streams.folding.batch import OwnerOf, fold_results
+from streams.folding.events import NO_SOURCE, ServiceConfig, Source
+from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.service import ServiceFold
+
+log = get_logger()
+
+EARLY_BATCHES = 5_000
+"""Batches kept for services that the configuration has not brought yet; beyond it the oldest are refused."""
+
+MISSED_CHANGES = 200_000
+"""Configuration changes of services whose partition is elsewhere, kept in case the partition comes here."""
+
+ConfigOf = Callable[[EntityId], ServiceConfig | None]
+
+
+class HistorySink(Protocol):
+    """Where transitions go: the outbox, behind the states."""
+
+    def put_history(self, service: EntityId, transition: bytes) -> None:
+        """Queue one line of history."""
+
+
+class Folds(Mapping[EntityId, ServiceFold]):
+    """The folds of this node's partitions. All methods: the loop's thread."""
+
+    def __init__(
+        self,
+        table: MutableMapping[str, bytes],
+        history: HistorySink,
+        config_of: ConfigOf,
+        owner_of: OwnerOf,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._table = table
+        self._history = history
+        self._config_of = config_of
+        self._owner_of = owner_of
+        self._now_ms = now_ms
+        self._folds: dict[EntityId, ServiceFold] = {}
+        self._early: dict[EntityId, list[tuple[ProbeResults, Source]]] = {}
+        self._missed: dict[EntityId, Source] = {}
+        self.partitions: frozenset[Partition] = frozenset()
+        self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
+        self.folded_runs = 0
+
+    def __getitem__(self, service_id: EntityId) -> ServiceFold:
+        fold = self._folds.get(service_id)
+        if fold is None:
+            fold = self._make(service_id)
+        return fold
+
+    def get(self, service_id: EntityId, default: ServiceFold | None = None) -> ServiceFold | None:  # type: ignore[override]
+        """The service's fold, made now if need be; None for a service that is not configured here."""
+        fold = self._folds.get(service_id)
+        if fold is not None:
+            return fold
+        try:
+            return self._make(service_id)
+        except KeyError:
+            return default
+
+    def __iter__(self) -> Iterator[EntityId]:
+        return iter(self._folds)
+
+    def __len__(self) -> int:
+        return len(self._folds)
+
+    def assigned(self, partitions: Collection[Partition]) -> None:
+        """These partitions are ours from now on; every fold is made anew from the table."""
+        self._folds.clear()
+        self.partitions = frozenset(partitions)
+        missed, self._missed = self._missed, {}
+        for service_id, source in missed.items():
+            self._configure(service_id, source)
+
+    def revoked(self) -> None:
+        """No partition is ours until the next assignment."""
+        self._folds.clear()
+        self.partitions = frozenset()
+
+    def take(self, results: ProbeResults, source: Source) -> None:
+        """Fold one batch, and keep what came too early for the configuration."""
+        facts = fold_results(self, results, source, self._owner_of, self._now_ms())
+        self.folded_runs += len(results.runs)
+        self._carry_out(facts)
+        for service_id in _early_services(facts):
+            self._keep_early(service_id, results, source)
+
+    def configured(self, services: Iterable[EntityId], source: Source) -> None:
+        """These services were added, changed or removed."""
+        for service_id in services:
+            if partition_of(service_id) in self.partitions:
+                self._configure(service_id, source)
+            elif len(self._missed) < MISSED_CHANGES:
+                self._missed[service_id] = source
+
+    def remove_unconfigured(self, services: Iterable[EntityId]) -> int:
+        """Tombstones for states of ours whose service is gone (it was removed while nobody folded); how many."""
+        gone = [service for service in services if partition_of(service) in self.partitions]
+        for service_id in gone:
+            self._folds.pop(service_id, None)
+            self._carry_out((Remove(service_id),))
+        return len(gone)
+
+    def record_of(self, service_id: EntityId) -> ServiceState | None:
+        """The last state of a service of ours, as published or taken over."""
+        fold = self.get(service_id)
+        return None if fold is None else fold.record
+
+    def _make(self, service_id: EntityId) -> ServiceFold:
+        config = self._config_of(service_id)
+        if config is None or partition_of(service_id) not in self.partitions:
+            raise KeyError(service_id)
+        held = self._table.get(service_id)
+        fold = ServiceFold(service_id, None if held is None else decode(ServiceState, held))
+        self._folds[service_id] = fold
+        self._carry_out(fold.configured(config, NO_SOURCE, self._now_ms()))
+        return fold
+
+    def _configure(self, service_id: EntityId, source: Source) -> None:
+        config = self._config_of(service_id)
+        fold = self._folds.get(service_id)
+        if config is None:
+            self._early.pop(service_id, None)
+            if fold is not None or service_id in self._table:
+                self._folds.pop(service_id, None)
+                self._carry_out((Remove(service_id),))
+            return
+        if fold is None:
+            self.get(service_id)
+        else:
+            self._carry_out(fold.configured(config, source, self._now_ms()))
+        for results, early_source in self._early.pop(service_id, ()):
+            self.take(results, early_source)
+
+    def _keep_early(self, service_id: EntityId, results: ProbeResults, source: Source) -> None:
+        if partition_of(service_id) not in self.partitions:
+            return
+        if len(self._early) >= EARLY_BATCHES:
+            self._early.pop(next(iter(self._early)))
+        only = replace(
+            results,
+            claims=tuple(claim for claim in results.claims if claim == service_id),
+            runs=tuple(run for run in results.runs if run.service_id == service_id),
+        )
+        self._early.setdefault(service_id, []).append((only, source))
+
+    def _carry_out(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            match fact:
+                case Publish(state):
+                    self._table[state.entity_id] = encode(state)
+                case Transition(transition):
+                    self._history.put_history(transition.entity_id, encode(transition))
+                    _log_transition(transition)
+                case Remove(entity_id):
+                    del self._table[entity_id]
+                case Refuse(_, reason, _):
+                    self.refused[reason] += 1
+
+
+def _early_services(facts: Iterable[Fact]) -> set[EntityId]:
+    return {fact.entity_id for fact in facts if isinstance(fact, Refuse) and fact.reason is Refusal.UNKNOWN_SERVICE}
+
+
+def _log_transition(transition: ServiceTransition) -> None:
+    log.debug(
+        "transition",
+        service=transition.name,
+        before=transition.before.value,
+        after=transition.after.value,
+        cause=transition.cause.text,
+    )

@@ -1,0 +1,174 @@
+"""Steps 4 and 5 of the flow at run time: the configured services, as placement, fold and engines each need them.
+
+Rule: one snapshot of the entities is the truth; the three readings of a service are derived when it changes, and only
+for the services that a change reaches. Bindings get small numbers of this node alone, so that engines and frames stay
+small; a binding that changed gets a new number, and whatever an engine still says of the old one names nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from connectors.engine.binding import Binding
+from schemas.config import Setting
+from schemas.identifiers import EntityId
+from schemas.inventory.entities import Change, Entities
+from schemas.inventory.services import MonitorBinding, MonitoredService, affected, some_services
+from streams.folding.events import BindingConfig, ServiceConfig
+from streams.ownership.distribution import Placeable, placeable
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A binding of this node: what engines get, and whether a success means DOWN (`reverse`)."""
+
+    binding: Binding
+    reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryChange:
+    """Services that a command touched, and the binding numbers that came and went."""
+
+    services: frozenset[EntityId]
+    placement_changed: bool
+    added: tuple[Binding, ...]
+    removed: tuple[int, ...]
+
+
+class Inventory:
+    """The loop's thread."""
+
+    def __init__(self) -> None:
+        self.entities = Entities()
+        self.services: dict[EntityId, MonitoredService] = {}
+        self.placeables: dict[EntityId, Placeable] = {}
+        self.numbered: dict[int, Numbered] = {}
+        self._numbers: dict[EntityId, tuple[int, ...]] = {}
+        self._configs: dict[EntityId, ServiceConfig] = {}
+        self._next_number = 1
+
+    def apply(self, changes: Iterable[Change]) -> InventoryChange:
+        """Take the entities of one or more whole commands."""
+        changes = list(changes)
+        before_ids = {change.entity_id for change in changes}
+        self.entities = self.entities.updated(changes)
+        touched = affected(self.entities, changes) | (before_ids & self.services.keys())
+        added: list[Binding] = []
+        removed: list[int] = []
+        placement_changed = False
+        for service_id, service in some_services(self.entities, touched):
+            before = self.services.get(service_id)
+            if service == before:
+                continue
+            placement_changed |= self._replace(service_id, service)
+            if before is None or service is None or _probing(before) != _probing(service):
+                removed += self._forget_numbers(service_id)
+                if service is not None:
+                    added += self._number(service)
+        return InventoryChange(touched, placement_changed, tuple(added), tuple(removed))
+
+    def config_of(self, service_id: EntityId) -> ServiceConfig | None:
+        """The service as its fold needs it; None if it is not configured."""
+        config = self._configs.get(service_id)
+        if config is None:
+            service = self.services.get(service_id)
+            if service is None:
+                return None
+            config = self._configs[service_id] = service_config(service)
+        return config
+
+    def numbers_of(self, services: Iterable[EntityId]) -> list[int]:
+        """Binding numbers of these services; a disabled service or monitor has none."""
+        return [number for service in services for number in self._numbers.get(service, ())]
+
+    def _replace(self, service_id: EntityId, service: MonitoredService | None) -> bool:
+        """Whether placement sees a difference."""
+        before = self.placeables.get(service_id)
+        self._configs.pop(service_id, None)
+        if service is None:
+            del self.services[service_id]
+            del self.placeables[service_id]
+            return True
+        self.services[service_id] = service
+        after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal)
+        self.placeables[service_id] = after
+        return before != after
+
+    def _forget_numbers(self, service_id: EntityId) -> tuple[int, ...]:
+        numbers = self._numbers.pop(service_id, ())
+        for number in numbers:
+            del self.numbered[number]
+        return numbers
+
+    def _number(self, service: MonitoredService) -> list[Binding]:
+        if not (service.enabled and service.health_monitor):
+            return []
+        numbers: list[int] = []
+        made: list[Binding] = []
+        for bound in service.bindings:
+            if not bound.enabled:
+                continue
+            binding = engine_binding(self._next_number, service, bound)
+            self.numbered[binding.number] = Numbered(binding, bound.settings["reverse"] is True)
+            numbers.append(binding.number)
+            made.append(binding)
+            self._next_number += 1
+        self._numbers[service.entity_id] = tuple(numbers)
+        return made
+
+
+def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
+    """A binding as engines take it. The window is what the fold looks back at: more it cannot learn from a run."""
+    settings = bound.settings
+    return Binding(
+        number=number,
+        service_id=service.entity_id,
+        service_name=service.name,
+        monitor_id=bound.monitor_id,
+        monitor_name=bound.monitor_name,
+        kind=bound.type,
+        ip=str(settings.get("destination_ip") or service.ip),
+        port=_whole(settings, "destination_port", service.port),
+        interval_ms=_whole(settings, "interval_ms"),
+        timeout_ms=_whole(settings, "response_timeout_ms"),
+        window=max(_whole(settings, "retries"), _whole(settings, "success_retries")),
+        down_time_ms=_whole(settings, "down_time_ms"),
+        parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
+    )
+
+
+def service_config(service: MonitoredService) -> ServiceConfig:
+    """A service as its fold takes it."""
+    return ServiceConfig(
+        entity_id=service.entity_id,
+        name=service.name,
+        ip_address=service.ip,
+        port=service.port,
+        enabled=service.enabled,
+        threshold=service.threshold,
+        bindings=tuple([_binding_config(bound) for bound in service.bindings]) if service.health_monitor else (),
+    )
+
+
+def _binding_config(bound: MonitorBinding) -> BindingConfig:
+    return BindingConfig(
+        monitor_id=bound.monitor_id,
+        weight=bound.weight,
+        counts=bound.counts,
+        retries=_whole(bound.settings, "retries"),
+        failure_retries=_whole(bound.settings, "failure_retries"),
+        success_retries=_whole(bound.settings, "success_retries"),
+        monitor_name=bound.monitor_name,
+    )
+
+
+def _probing(service: MonitoredService) -> tuple[object, ...]:
+    """What of a service its engine bindings depend on."""
+    return service.name, service.ip, service.port, service.enabled, service.health_monitor, service.bindings
+
+
+def _whole(settings: Mapping[str, Setting], name: str, default: int = 0) -> int:
+    value = settings.get(name)
+    return value if isinstance(value, int) else default
