@@ -53,7 +53,9 @@ def hand_over(watch: Watch, node: NodeId, standing: Standing, view_id: ViewId, l
 
     `standing` is this service's under the view `view_id`; `last` is None while no state exists at all.
     """
-    if standing.role in (Role.INTERNAL, Role.STANDALONE):
+    if standing.role is Role.INTERNAL:
+        return Watch(Duty.OWN, None)  # every node's own, so no flag: nobody ever takes it over
+    if standing.role is Role.STANDALONE:
         return Watch(Duty.OWN, view_id)
     flag = view_id if standing.role is Role.OWNER else watch.flag
     if flag is None or standing.role is Role.NOT_HOSTED:

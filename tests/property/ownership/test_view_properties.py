@@ -17,7 +17,7 @@ NODES = [NodeId(f"b{index}") for index in range(4)]
 def logs(draw: st.DrawFn) -> list[tuple[int, ProposedView]]:
     """A log in which leaders build on any earlier offset, on none, or on one that is yet to come; offsets may gap."""
     offset, log = 0, []
-    for _ in range(draw(st.integers(0, 25))):
+    for _ in range(draw(st.integers(0, 15))):
         offset += draw(st.integers(1, 2))
         nodes = draw(st.lists(st.sampled_from(NODES), min_size=1, max_size=4))
         members = tuple(Member(node, "run1") for node in nodes)

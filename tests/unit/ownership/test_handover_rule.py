@@ -44,7 +44,8 @@ CASES = {
     "the service moved within the view": (OWNED_AT_2, other(B), 2, state(2, B), RESTING),
     "the service moved within the view, silent owner": (OWNED_AT_2, other(B), 2, state(2, A), HELD_AT_2),
     "the service is no longer hosted here": (OWNED_AT_2, other(B, Role.NOT_HOSTED), 3, None, RESTING),
-    "internal": (RESTING, Standing(Role.INTERNAL, A), 3, state(9, B), Watch(Duty.OWN, ViewId(3))),
+    "internal": (RESTING, Standing(Role.INTERNAL, A), 3, state(9, B), Watch(Duty.OWN, None)),
+    "internal, out of the view": (Watch(Duty.OWN, None), other(None, Role.OUTSIDE_VIEW), 3, None, RESTING),
     "standalone": (RESTING, Standing(Role.STANDALONE, A), -1, None, Watch(Duty.OWN, ViewId(-1))),
     "owner again after it was relieved": (RESTING, OWNER, 5, state(4, B), Watch(Duty.OWN, ViewId(5))),
 }
