@@ -1,0 +1,91 @@
+"""What can be wrong with a log, as a value: whoever asks learns what, and how to mend it.
+
+Rule: a missing topic or a silent broker may mend itself, so the reader tries again; a topic that was made anew, or
+records that are gone, can not, so it stops and keeps what it has. Raising in the reader's thread would tell nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class FaultKind(Enum):
+    """Why a log is not being read."""
+
+    NO_ANSWER = "NO_ANSWER"
+    """No broker answered yet. Tried again."""
+    TOPIC_MISSING = "TOPIC_MISSING"
+    """Tried again: someone may create it."""
+    BEHIND = "BEHIND"
+    """Kafka answers and the log is being read, but its end was not reached in the time given."""
+    REFUSED = "REFUSED"
+    """The broker answers, but not with this: rights, or an error of its own. Tried again."""
+    WRONG_PARTITIONS = "WRONG_PARTITIONS"
+    """The topic has not the partitions asked for. Final."""
+    TOPIC_RECREATED = "TOPIC_RECREATED"
+    """The topic has another id than before. Final: offsets and view ids of the old one mean nothing in it."""
+    RECORDS_GONE = "RECORDS_GONE"
+    """The next record to read is no longer there. Final: going on would be a gap."""
+
+
+FINAL = frozenset({FaultKind.WRONG_PARTITIONS, FaultKind.TOPIC_RECREATED, FaultKind.RECORDS_GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class LogFault:
+    """A kind, and a sentence for a person: what, where, and the next step."""
+
+    kind: FaultKind
+    message: str
+
+    @property
+    def final(self) -> bool:
+        """Whether the reader has stopped for good."""
+        return self.kind in FINAL
+
+
+def no_answer(bootstrap: str) -> LogFault:
+    return LogFault(
+        FaultKind.NO_ANSWER,
+        f"no Kafka broker answers at {bootstrap}: start one with `watchbill kafka start`, or check --bootstrap",
+    )
+
+
+def topic_missing(topic: str) -> LogFault:
+    return LogFault(
+        FaultKind.TOPIC_MISSING,
+        f"topic {topic} does not exist: run `watchbill init`, or check the cluster's name",
+    )
+
+
+def still_behind(records: int, deadline_s: float) -> LogFault:
+    return LogFault(
+        FaultKind.BEHIND, f"after {deadline_s:g} s some {records:,} records are still to be read: wait longer"
+    )
+
+
+def refused(what: str, bootstrap: str) -> LogFault:
+    return LogFault(FaultKind.REFUSED, f"Kafka at {bootstrap} refused: {what}")
+
+
+def wrong_partitions(topic: str, found: int, wanted: int) -> LogFault:
+    return LogFault(
+        FaultKind.WRONG_PARTITIONS,
+        f"topic {topic} has {found} partitions, {wanted} are wanted: `watchbill init` says what to change",
+    )
+
+
+def topic_recreated(topic: str, before: str, now: str) -> LogFault:
+    return LogFault(
+        FaultKind.TOPIC_RECREATED,
+        f"topic {topic} was deleted and made anew (id {before}, now {now}): what was read no longer stands in it; "
+        "stop every node, then start them on the new topic",
+    )
+
+
+def records_gone(topic: str, partition: int, why: str) -> LogFault:
+    return LogFault(
+        FaultKind.RECORDS_GONE,
+        f"the next record of {topic} partition {partition} is no longer there ({why}): start again to read it anew",
+    )

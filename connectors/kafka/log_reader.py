@@ -1,0 +1,260 @@
+"""Reads partitions of a log from given offsets, in a thread of its own, and knows how far it has come.
+
+Rule: every record is handed over once and in its partition's order; `position` is the next offset to apply, moved
+only after the handler came back. A handler that raises loses no neighbour: its batch is handed over again record by
+record, and what raises alone goes to `on_bad`, so a handler must know a record it has had (by offset, or by its
+order). Why not `consume(n, timeout)` alone: it waits for n records or the whole time, so that a single record would
+come late; the reader waits for the first record with `poll` and takes what else is there.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from connectors.kafka.client_log import ClientLog
+from connectors.kafka.faults import FaultKind, LogFault, no_answer, records_gone, still_behind
+from connectors.kafka.log_watch import LogBounds, LogWatch
+from connectors.kafka.places import BadRecord, LogRecord, Place, bad_record
+from connectors.kafka.settings import KafkaAccess
+from connectors.kafka.start import first_fault, first_offsets
+
+BATCH_RECORDS = 10_000
+POLL_S = 0.1
+RETRY_S = 0.25
+ASK_S = 1.0
+SILENT_S = 5.0
+"""Longer without a word from Kafka, and the reader is not connected."""
+
+OnRecords = Callable[[Sequence[LogRecord]], None]
+OnBad = Callable[[BadRecord], None]
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+class LogReader:
+    """One consumer, assigned to the places of `start` (offset, BEGINNING or END). All callbacks run on its thread.
+
+    `on_caught_up` runs once, when every place has reached the end it had at the start. `topic_ids` are ids known from
+    before: a topic that has another one is a fault, as is one that changes while it is read.
+    """
+
+    def __init__(
+        self,
+        access: KafkaAccess,
+        start: Mapping[Place, int],
+        on_records: OnRecords,
+        *,
+        on_bad: OnBad = _nothing,
+        on_caught_up: Callable[[], None] = _nothing,
+        on_fault: Callable[[LogFault], None] = _nothing,
+        topic_ids: Mapping[str, str] | None = None,
+    ) -> None:
+        self._access, self._start = access, dict(start)
+        self._on_records, self._on_bad = on_records, on_bad
+        self._on_caught_up, self._on_fault = on_caught_up, on_fault
+        self.topic_ids: dict[str, str] = dict(topic_ids or {})
+        self._positions: dict[Place, int] = {}
+        self.ends: Mapping[Place, int] = {}
+        self._behind: dict[Place, int] = {}
+        self._log, self._voice = structlog.get_logger("watchbill.log_reader"), ClientLog(access.client_id)
+        self._fault: LogFault | None = None
+        self._contact_s, self._answering = -math.inf, False
+        self._caught_up, self._stopping, self._changed = threading.Event(), threading.Event(), threading.Condition()
+        self._thread = threading.Thread(target=self._run, name=f"log-reader-{access.client_id}", daemon=True)
+
+    def begin(self) -> None:
+        """Starts the thread. Whether Kafka is there shows in `fault` and `wait_ready`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread; no callback runs after it has returned. May be called twice, and before `begin`."""
+        self._stopping.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every place has reached the end it had at the start."""
+        return self._caught_up.is_set()
+
+    @property
+    def fault(self) -> LogFault | None:
+        """What now keeps the log from being read, if anything."""
+        return self._fault
+
+    @property
+    def connected(self) -> bool:
+        """Whether Kafka answers. False at most SILENT_S after it has gone without a word, mostly at once."""
+        return self._answering and self.age_s() < SILENT_S
+
+    def age_s(self) -> float:
+        """Seconds since Kafka last gave a sign of life; infinite before the first."""
+        return time.monotonic() - self._contact_s
+
+    def position(self, topic: str, partition: int) -> int | None:
+        """The next offset to apply; None before the place is assigned."""
+        return self._positions.get(Place(topic, partition))
+
+    def positions(self) -> dict[Place, int]:
+        """The next offset to apply of every place."""
+        return self._positions.copy()
+
+    def wait_ready(self, deadline_s: float) -> LogFault | None:
+        """Waits until `ready`. None if it is, else why not.
+
+        A missing topic or a final fault ends the wait at once; a silent broker is waited for.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.ready or self._hopeless(), deadline_s)
+            if self.ready:
+                return None
+            return self._fault or self._why_late(deadline_s)
+
+    def _hopeless(self) -> bool:
+        return self._fault is not None and self._fault.kind is not FaultKind.NO_ANSWER
+
+    def _why_late(self, deadline_s: float) -> LogFault:
+        if not self.connected:
+            return no_answer(self._access.bootstrap)
+        behind = self._behind.copy()
+        return still_behind(sum(end - self._positions[place] for place, end in behind.items()), deadline_s)
+
+    def _run(self) -> None:
+        consumer = Consumer({**self._access.reader(), "error_cb": self._error, "logger": self._voice})
+        try:
+            watch = LogWatch(self._access, {place.topic for place in self._start}, self._voice)
+            if self._assign(consumer, watch):
+                self._follow(consumer, watch)
+        finally:
+            self._answering = False
+            consumer.close()
+
+    def _assign(self, consumer: Any, watch: LogWatch) -> bool:
+        """Tries until the log can be read; False if that will never be, or if the reader was stopped."""
+        while not self._stopping.is_set():
+            bounds = watch.bounds(self._start)
+            fault = bounds if isinstance(bounds, LogFault) else self._begin_at(consumer, bounds)
+            self._set_fault(fault)
+            if fault is None or fault.final:
+                return fault is None
+            self._stopping.wait(RETRY_S)
+        return False
+
+    def _begin_at(self, consumer: Any, bounds: LogBounds) -> LogFault | None:
+        offsets = first_offsets(self._start, bounds)
+        fault = first_fault(offsets, bounds, self.topic_ids)
+        if fault is not None:
+            return fault
+        self.topic_ids.update(bounds.topic_ids)
+        self.ends = bounds.ends
+        self._positions.update(offsets)
+        self._behind = {place: bounds.ends[place] for place, offset in offsets.items() if offset < bounds.ends[place]}
+        consumer.assign([TopicPartition(*place, offset) for place, offset in offsets.items()])
+        self._contact(time.monotonic())
+        self._note_caught_up()
+        return None
+
+    def _follow(self, consumer: Any, watch: LogWatch) -> None:
+        """Hands over records until stopped, or until a final fault."""
+        asked_s = time.monotonic()
+        while not self._stopping.is_set() and not (self._fault is not None and self._fault.final):
+            first = consumer.poll(POLL_S)
+            if first is not None:
+                self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
+            now_s = time.monotonic()
+            if now_s - asked_s >= (ASK_S if self._answering else RETRY_S):
+                asked_s = now_s
+                watch.ask()
+            self._hear(watch.answer(self.topic_ids))
+
+    def _hear(self, answer: float | LogFault | None) -> None:
+        if isinstance(answer, LogFault):
+            self._answering = False
+            if answer.kind is not FaultKind.NO_ANSWER:
+                self._set_fault(answer)
+        elif answer is not None:
+            self._contact(answer)
+            self._set_fault(None)
+
+    def _take(self, batch: list[Any]) -> None:
+        """Records first, then what else the client says: an end of partition stands behind its records."""
+        events = [message for message in batch if message.error() is not None]
+        records = [message for message in batch if message.error() is None] if events else batch
+        if records:
+            self._hand_over(records)
+            last = {(record.topic(), record.partition()): record for record in records}
+            for (topic, partition), record in last.items():
+                self._reached(Place(topic, partition), record.offset() + 1)
+        for event in events:
+            self._event(event)
+        if self._behind or not self.ready:
+            self._note_caught_up()
+
+    def _hand_over(self, records: Sequence[LogRecord]) -> None:
+        try:
+            self._on_records(records)
+        except Exception as error:  # the handler's own; what of the batch it had taken, it knows
+            if len(records) == 1:
+                self._reject(bad_record(records[0], error))
+                return
+            for record in records:
+                self._hand_over([record])
+
+    def _reject(self, bad: BadRecord) -> None:
+        try:
+            self._on_bad(bad)
+        except Exception:
+            self._log.exception("on_bad_failed", topic=bad.topic, partition=bad.partition, offset=bad.offset)
+
+    def _event(self, event: Any) -> None:
+        code = event.error().code()
+        place = Place(event.topic(), event.partition())
+        if code == KafkaError._PARTITION_EOF:
+            self._reached(place, event.offset())
+            self._behind.pop(place, None)
+        elif code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            self._set_fault(records_gone(*place, event.error().str()))
+        else:
+            self._voice.error(event.error().name(), event.error().str())
+
+    def _reached(self, place: Place, offset: int) -> None:
+        self._positions[place] = max(offset, self._positions[place])
+        self._contact(time.monotonic())
+
+    def _note_caught_up(self) -> None:
+        if self.ready:
+            return
+        self._behind = {place: end for place, end in self._behind.items() if self._positions[place] < end}
+        if not self._behind:
+            self._on_caught_up()
+            with self._changed:
+                self._caught_up.set()
+                self._changed.notify_all()
+
+    def _contact(self, at_s: float) -> None:
+        self._contact_s, self._answering = max(at_s, self._contact_s), True
+
+    def _error(self, error: Any) -> None:
+        """librdkafka's error callback, called from within `poll`."""
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:
+            self._answering = False
+        self._voice.error(error.name(), error.str())
+
+    def _set_fault(self, fault: LogFault | None) -> None:
+        if fault == self._fault:
+            return
+        with self._changed:
+            self._fault = fault
+            self._changed.notify_all()
+        if fault is not None:
+            self._log.warning("log_fault", kind=fault.kind.value, text=fault.message)
+            self._on_fault(fault)

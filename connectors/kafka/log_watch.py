@@ -1,0 +1,113 @@
+"""Asks Kafka about the topics of a log: do they exist, under which id, from where to where, and does anyone answer?
+
+Rule: the reader's own connection is silent while nothing is written, and can not tell an idle cluster from a dead
+one; a question once a second can, and its answer also tells a topic that was deleted and made anew. Why not
+librdkafka's statistics: fifty kilobytes of JSON a second, for one bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from connectors.kafka.client_log import ClientLog
+from connectors.kafka.faults import LogFault, no_answer, refused, topic_missing, topic_recreated
+from connectors.kafka.places import Place
+from connectors.kafka.settings import KafkaAccess
+
+ANSWER_S = 3.0
+_SILENCE = frozenset(
+    {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT_QUEUE}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LogBounds:
+    """What stands in the log: of a topic its id and partitions; of a place the oldest offset, and the next to come."""
+
+    topic_ids: Mapping[str, str]
+    partitions: Mapping[str, int]
+    oldest: Mapping[Place, int]
+    ends: Mapping[Place, int]
+
+
+class LogWatch:
+    """Questions about some topics. Used by one thread."""
+
+    def __init__(self, access: KafkaAccess, topics: Iterable[str], log: ClientLog) -> None:
+        self._access = access
+        self._topics = sorted(topics)
+        self._client = AdminClient({**access.admin(), "error_cb": _told_to(log), "logger": log})
+        self._asked: tuple[float, dict[str, Future[Any]]] | None = None
+
+    def bounds(self, places: Iterable[Place]) -> LogBounds | LogFault:
+        """What stands in the log now. Waits at most some seconds for an answer."""
+        spots = [TopicPartition(place.topic, place.partition) for place in places]
+        described = self._describe()
+        try:
+            topics = {name: future.result() for name, future in described.items()}
+            oldest, ends = self._offsets(spots, OffsetSpec.earliest()), self._offsets(spots, OffsetSpec.latest())
+            return LogBounds(
+                {name: str(topic.topic_id) for name, topic in topics.items()},
+                {name: len(topic.partitions) for name, topic in topics.items()},
+                {place: future.result().offset for place, future in oldest.items()},
+                {place: future.result().offset for place, future in ends.items()},
+            )
+        except KafkaException as error:
+            return self._fault(error, described)
+
+    def ask(self) -> None:
+        """Sends the question `answer` waits for, unless one is still open."""
+        if self._asked is None:
+            self._asked = (time.monotonic(), self._describe())
+
+    def answer(self, topic_ids: Mapping[str, str]) -> float | LogFault | None:
+        """None while the question is open; a fault; or, if all is as it was, when it was asked (monotonic seconds)."""
+        if self._asked is None or not all(future.done() for future in self._asked[1].values()):
+            return None
+        (asked_s, futures), self._asked = self._asked, None
+        try:
+            for name, future in futures.items():
+                found = str(future.result().topic_id)
+                if found != topic_ids[name]:
+                    return topic_recreated(name, topic_ids[name], found)
+        except KafkaException as error:
+            return self._fault(error, futures)
+        return asked_s
+
+    def _describe(self) -> dict[str, Future[Any]]:
+        futures: dict[str, Future[Any]] = self._client.describe_topics(
+            TopicCollection(self._topics), request_timeout=ANSWER_S
+        )
+        return futures
+
+    def _offsets(self, spots: list[Any], spec: Any) -> dict[Place, Future[Any]]:
+        futures = self._client.list_offsets(
+            dict.fromkeys(spots, spec),
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=ANSWER_S,
+        )
+        return {Place(spot.topic, spot.partition): future for spot, future in futures.items()}
+
+    def _fault(self, error: KafkaException, described: Mapping[str, Future[Any]]) -> LogFault:
+        code = error.args[0].code()
+        if code in _SILENCE:
+            return no_answer(self._access.bootstrap)
+        if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
+            return topic_missing(_missing(described) or ", ".join(self._topics))
+        return refused(error.args[0].str(), self._access.bootstrap)
+
+
+def _missing(described: Mapping[str, Future[Any]]) -> str | None:
+    """The first of the topics that Kafka does not know."""
+    return next((name for name, future in described.items() if future.done() and future.exception() is not None), None)
+
+
+def _told_to(log: ClientLog) -> Any:
+    return lambda error: log.error(error.name(), error.str())

@@ -1,0 +1,90 @@
+"""Step 2 of the flow, read back: the entities of `config-entities`, all of a command or nothing of it.
+
+Rule: an entity is shown only when the ConfigRevision behind it has come (its `command_offset` is at least the
+entity's `revision`), so a reader never sees half a command. An entity of an older revision than the one shown is a
+late writer's and is left out. Pure: no Kafka, no clock. Why not Kafka transactions: a reader would need
+read_committed everywhere, and a writer a fencing of its own beside the group's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import Unreadable, decode_any
+from schemas.config import ConfigEntity, ConfigRevision
+from schemas.limits import ENTITY_BYTES
+
+REVISION_KEY = "revision"
+NO_REVISION = -1
+
+
+@dataclass(frozen=True, slots=True)
+class EntityChange:
+    """An entity came (`before` None), changed, or was removed (`after` None). `key` is `kind/id`."""
+
+    key: str
+    before: ConfigEntity | None
+    after: ConfigEntity | None
+
+
+class ConfigTable:
+    """Visible entities by key, and those that wait for their mark."""
+
+    def __init__(self) -> None:
+        self.entities: dict[str, ConfigEntity] = {}
+        self.revision = NO_REVISION
+        self._waiting: dict[str, ConfigEntity | None] = {}
+
+    def take(self, key: bytes | None, value: bytes | None) -> list[EntityChange] | None:
+        """A record. The changes it makes visible if it is a mark, else None. Raises Unreadable: nothing changed."""
+        name = _text(key)
+        if name == REVISION_KEY:
+            return self._show(_record(ConfigRevision, value))
+        entity = None if value is None else _record(ConfigEntity, value)
+        if entity is not None and name != entity_key(entity):
+            raise Unreadable(f"is the entity {entity_key(entity)}, but stands under the key {name}")
+        self._waiting[name] = entity
+        return None
+
+    def _show(self, mark: ConfigRevision) -> list[EntityChange]:
+        due = {
+            key: entity
+            for key, entity in self._waiting.items()
+            if entity is None or entity.revision <= mark.command_offset
+        }
+        for key in due:
+            del self._waiting[key]
+        self.revision = max(self.revision, mark.command_offset)
+        return [change for key, entity in due.items() if (change := self._place(key, entity)) is not None]
+
+    def _place(self, key: str, entity: ConfigEntity | None) -> EntityChange | None:
+        before = self.entities.get(key)
+        if entity is None:
+            self.entities.pop(key, None)
+            return None if before is None else EntityChange(key, before, None)
+        if before is not None and (entity.revision < before.revision or entity == before):
+            return None
+        self.entities[key] = entity
+        return EntityChange(key, before, entity)
+
+
+def entity_key(entity: ConfigEntity) -> str:
+    """The key of an entity in `config-entities`."""
+    return f"{entity.kind.value}/{entity.entity_id}"
+
+
+def _record(record_type: type, value: bytes | None) -> Any:
+    record = decode_any(value, ENTITY_BYTES)
+    if type(record) is not record_type:
+        raise Unreadable(f"holds a {type(record).__name__}, not a {record_type.__name__}")
+    return record
+
+
+def _text(key: bytes | None) -> str:
+    if not key:
+        raise Unreadable("no key: an entity is kept under kind/id")
+    try:
+        return key.decode()
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"the key is no UTF-8 text: {key[:40].hex()}") from error

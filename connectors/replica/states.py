@@ -1,0 +1,252 @@
+"""StateReplica: every service's last told state, in memory, kept current; what a load balancer's host installs.
+
+Rule: readers never wait for Kafka and never see it flip: without a broker the last states stay, with their age (U-9).
+A subscriber gets a snapshot and then every accepted change behind it exactly once. Up to `ready` bytes are taken as
+they come; from then on each record is decoded first, so that one that can not be read leaves its predecessor in
+place. Reads are safe from any thread: single look-ups go without a lock (one dictionary access, atomic in CPython),
+whatever must see a whole takes the lock under which the reader's thread applies a batch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from connectors.kafka.faults import LogFault
+from connectors.kafka.log_reader import LogReader
+from connectors.kafka.places import BadRecord, LogRecord, all_partitions, bad_record
+from connectors.kafka.settings import KafkaAccess
+from connectors.replica.base import Replica, call, default_access, ignore, report_bad
+from connectors.replica.decoded import Decoded
+from connectors.replica.names import Names
+from connectors.replica.snapshot import Snapshot
+from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
+from schemas.codec import Unreadable
+from schemas.identifiers import EntityId, partition_of
+from schemas.states import ServiceState
+from schemas.topics import DEFAULT_CLUSTER, SERVICE_STATES, topic_name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One accepted change. `before` None: new; `after` None: removed. The record stood at (partition, offset)."""
+
+    entity_id: EntityId
+    before: ServiceState | None
+    after: ServiceState | None
+    partition: int
+    offset: int
+
+
+OnChange = Callable[[Sequence[Change]], None]
+Readable = tuple[LogRecord, ServiceState | None]
+"""A record and its state; None: a tombstone."""
+
+
+class StateReplica(Replica):
+    """Begins to read when it is made; `close` (or leaving its `with` block) ends it. It looks like a sorted mapping.
+
+    `on_stale` (S-10) and `on_bad` run on the replica's thread; `on_bad` also on the thread of a reader who asked for a
+    state whose bytes prove unreadable. Neither may wait for the replica.
+    """
+
+    def __init__(
+        self,
+        bootstrap: str,
+        cluster: str = DEFAULT_CLUSTER,
+        *,
+        client_id: str = "watchbill-replica",
+        access: KafkaAccess | None = None,
+        on_stale: Callable[[StaleRecord], None] = ignore,
+        on_bad: Callable[[BadRecord], None] = ignore,
+        on_fault: Callable[[LogFault], None] = ignore,
+    ) -> None:
+        self.topic = topic_name(cluster, SERVICE_STATES)
+        self._map, self._decoded, self._names = StateMap(), Decoded(), Names()
+        self._lock, self._naming = threading.RLock(), threading.Lock()
+        self._subscribers: tuple[OnChange, ...] = ()
+        self._on_stale, self._on_bad = on_stale, on_bad
+        self.rejected = self.bad = 0
+        """Stale records ignored (S-10), and records that could not be read."""
+        self._eager = False
+        reader = LogReader(
+            access or default_access(bootstrap, client_id),
+            all_partitions(self.topic, SERVICE_STATES.partitions),
+            self._take,
+            on_bad=self._report_bad,
+            on_caught_up=self._note_caught_up,
+            on_fault=on_fault,
+        )
+        super().__init__(cluster, (SERVICE_STATES,), reader)
+
+    def unrepaired(self) -> tuple[StaleRecord, ...]:
+        """Services whose last record in the log is stale: its partition's writer is to write the stored one again."""
+        with self._lock:
+            return tuple(self._map.unrepaired.values())
+
+    def __len__(self) -> int:
+        return len(self._map.values)
+
+    def __contains__(self, entity_id: EntityId) -> bool:
+        return entity_id.encode() in self._map.values
+
+    def __iter__(self) -> Iterator[EntityId]:
+        return iter(self.snapshot())
+
+    def __getitem__(self, entity_id: EntityId) -> ServiceState:
+        state = self.get(entity_id)
+        if state is None:
+            raise KeyError(entity_id)
+        return state
+
+    def get(self, entity_id: EntityId) -> ServiceState | None:
+        """The state of a service, or None."""
+        key = entity_id.encode()
+        value = self._map.values.get(key)
+        return None if value is None else self._read(key, value)
+
+    def encoded(self, entity_id: EntityId) -> bytes | None:
+        """The bytes of a service's state as they stand in Kafka, or None."""
+        return self._map.values.get(entity_id.encode())
+
+    def by_name(self, name: str) -> ServiceState | None:
+        """The state of the service of that name. The first call decodes every state; later ones are look-ups."""
+        if not self._names.built:
+            self._build_names()
+        key = self._names.key(name)
+        state = None if key is None else self.get(EntityId(key.decode()))
+        return state if state is not None and state.name == name else None
+
+    def items(self) -> Iterator[tuple[EntityId, ServiceState]]:
+        """(entity id, state) as of now, by entity id."""
+        return self.snapshot().items()
+
+    def values(self) -> Iterator[ServiceState]:
+        """States as of now, by entity id."""
+        return self.snapshot().values()
+
+    def snapshot(self) -> Snapshot:
+        """Every state as of one instant."""
+        with self._lock:
+            return Snapshot(self._map.values.copy(), self._read)
+
+    def on_change(self, callback: OnChange) -> Snapshot:
+        """Subscribes: the snapshot returned, and each accepted change behind it, exactly once and in order.
+
+        The callback gets batches, on the replica's thread, which reads nothing meanwhile; an exception in it is logged
+        and costs it that batch alone. Subscribe after `wait_ready`, unless the replay itself is wanted as changes, at
+        a twentieth of its speed.
+        """
+        with self._lock:
+            self._subscribers = (*self._subscribers, callback)
+            return self.snapshot()
+
+    def _take(self, records: Sequence[LogRecord]) -> None:
+        """A batch, on the reader's thread, which alone writes."""
+        stale: list[StaleRecord] = []
+        bad: list[BadRecord] = []
+        with self._lock:
+            subscribers = self._subscribers
+            eager = self._eager or self._names.built or bool(subscribers)
+            if not eager:
+                self._map.replay(records, stale, bad)
+        changes: list[Change] = []
+        if eager:
+            subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
+        self._report(stale, bad)
+        for callback in subscribers if changes else ():
+            call(callback, changes)
+
+    def _decode(self, records: Sequence[LogRecord], bad: list[BadRecord]) -> list[Readable]:
+        """Each readable record with its state. Without the lock: it is most of the work."""
+        readable: list[Readable] = []
+        for record in records:
+            key, value = record.key(), record.value()
+            try:
+                readable.append((record, None if value is None else read_state(key or b"", value)))
+            except Unreadable as error:
+                bad.append(bad_record(record, error))
+            else:
+                self._before(key or b"")
+        return readable
+
+    def _apply_decoded(
+        self,
+        readable: Sequence[Readable],
+        changes: list[Change],
+        stale: list[StaleRecord],
+        bad: list[BadRecord],
+    ) -> tuple[OnChange, ...]:
+        """Applies decoded records at once; who is to hear of it: who had subscribed by then."""
+        with self._lock:
+            for record, state in readable:
+                key, value = record.key() or b"", record.value()
+                before = self._before(key)
+                try:
+                    verdict = self._map.apply(record, key, value, stale)
+                except Unreadable as error:
+                    bad.append(bad_record(record, error))
+                    continue
+                if verdict in (Verdict.TAKEN, Verdict.REMOVED):
+                    self._note(key, value, before, state)
+                    entity_id = EntityId(key.decode())
+                    changes.append(Change(entity_id, before, state, record.partition(), record.offset()))
+            return self._subscribers
+
+    def _note(self, key: bytes, value: bytes | None, before: ServiceState | None, after: ServiceState | None) -> None:
+        if value is None or after is None:
+            self._decoded.forget(key)
+        else:
+            self._decoded.hold(key, value, after)
+        if self._names.built:
+            self._names.note(key, before, after)
+
+    def _before(self, key: bytes) -> ServiceState | None:
+        """What stands under a key, decoded, if anyone is to be told of it."""
+        value = self._map.values.get(key) if self._subscribers or self._names.built else None
+        return None if value is None else self._read(key, value)
+
+    def _read(self, key: bytes, value: bytes) -> ServiceState | None:
+        """The state in a value; None, once reported, where it is unreadable."""
+        try:
+            return self._decoded.state(key, value)
+        except Unreadable as error:
+            self._drop(key, value, error)
+            return None
+
+    def _drop(self, key: bytes, value: bytes, error: Unreadable) -> None:
+        """Bytes taken in the replay prove unreadable: they go, and are told of once."""
+        with self._lock:
+            if self._map.values.get(key) is not value:
+                return
+            del self._map.values[key]
+        partition = partition_of(EntityId(key.decode()))
+        self._report((), [BadRecord(self.topic, partition, -1, key, value, f"Unreadable: {error}")])
+
+    def _build_names(self) -> None:
+        """Decodes without the lock what stands now, then mends what changed meanwhile."""
+        with self._naming:
+            if self._names.built:
+                return
+            seen = self.snapshot()
+            names = {state.entity_id.encode(): state.name for state in seen.values()}
+            with self._lock:
+                for key, value in list(self._map.values.items()):
+                    if not seen.holds(key, value) and (state := self._read(key, value)) is not None:
+                        names[key] = state.name
+                self._names.start({key: name for key, name in names.items() if key in self._map.values})
+
+    def _note_caught_up(self) -> None:
+        self._eager = True
+
+    def _report(self, stale: Sequence[StaleRecord], bad: Sequence[BadRecord]) -> None:
+        self.rejected += len(stale)
+        for late in stale:
+            call(self._on_stale, late)
+        for record in bad:
+            self._report_bad(record)
+
+    def _report_bad(self, bad: BadRecord) -> None:
+        self.bad += 1
+        report_bad(self._on_bad, bad)
