@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test check test-unit test-kafka bench lock clean
+.PHONY: setup kafka demo test check bench lock clean
 
 setup: $(STAMP)
 
@@ -27,11 +27,16 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup
+# Apache Kafka's jars, and what makes it start quickly. Once for a machine.
+kafka: setup
+	@$(BIN)/python -m infra.kafka.prepare
+
+demo: kafka
 	@$(BIN)/watchbill demo
 
-# Checks first: they take seconds. The tests without Kafka run side by side, those with it share one broker, one by one.
-test: check test-unit test-kafka
+# The checks first: they take seconds. Tests on Kafka share one broker and one worker, the others run beside them.
+test: check kafka
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
 
 check: setup
 	$(BIN)/ruff check .
@@ -39,13 +44,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test-unit: setup
-	$(BIN)/python -m pytest -m "not kafka" -n $(JOBS)
-
-test-kafka: setup
-	$(BIN)/python -m pytest -m kafka
-
-bench: setup
+bench: kafka
 	@for name in placement replay pipeline failover; do $(BIN)/python -m tests.bench $$name --json || exit 1; done
 
 lock: setup

@@ -17,7 +17,7 @@ import subprocess
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,6 +28,7 @@ from infra.kafka.answering import answers
 from infra.kafka.jars import ensure_jars, kafka_version, read_lock, require_space
 from infra.kafka.process import PidFile, RunningProcess, read_pid_file, start_time, wait_gone
 from infra.kafka.settings import HOST, properties, write_properties
+from infra.kafka.startup import startup_options
 
 KIND = "own Kafka, from pip"
 DEFAULT_HEAP_MB = 192
@@ -64,14 +65,15 @@ class Broker:
         heap_mb: int = DEFAULT_HEAP_MB,
         log_path: Path | None = None,
         settings: Mapping[str, str] | None = None,
+        java_options: Sequence[str] | None = None,
         deadline_s: float = START_DEADLINE_S,
         progress: Callable[[str], None] = lambda _: None,
     ) -> Self:
         """Starts the broker of `data_dir` (made and formatted when empty) and returns once it answers.
 
         `port` None: the one the folder remembers, or a free one, then remembered. `settings` are broker properties that
-        win over ours. Raises an InfraError: BrokerRunning, PortTaken, NoSpace, NoNetwork, ChecksumMismatch,
-        JavaMissing, BrokerDied. After an error no process is left.
+        win over ours; `java_options` replace those that use the start-up cache. Raises an InfraError: BrokerRunning,
+        PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an error no process is left.
         """
         data_dir = data_dir.resolve()
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -87,7 +89,8 @@ class Broker:
             _format_if_empty(
                 data_dir, java.command(runtime, jars, java.FORMAT_CLASS, java.FORMAT_HEAP_MB, ()), log_path
             )
-            arguments = java.command(runtime, jars, java.BROKER_CLASS, heap_mb, [str(configuration)])
+            options = startup_options() if java_options is None else java_options
+            arguments = java.command(runtime, jars, java.BROKER_CLASS, heap_mb, [str(configuration)], options)
             child = java.spawn(arguments, log_path, data_dir)
             known = PidFile(child.pid, start_time(child.pid) or "gone", port, kafka_version(read_lock()), str(log_path))
             known.write(data_dir / "broker.pid")

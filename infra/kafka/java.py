@@ -31,10 +31,18 @@ def java_path() -> Path:
     return path
 
 
-def command(java: Path, jars: Sequence[Path], main_class: str, heap_mb: int, arguments: Sequence[str]) -> list[str]:
+def command(
+    java: Path,
+    jars: Sequence[Path],
+    main_class: str,
+    heap_mb: int,
+    arguments: Sequence[str],
+    options: Sequence[str] = (),
+) -> list[str]:
     """The command line. A serial collector and a bounded heap: this Kafka is small and shares the machine."""
     return [
         str(java),
+        *options,
         f"-Xmx{heap_mb}m",
         "-XX:+UseSerialGC",
         "-XX:+ExitOnOutOfMemoryError",
