@@ -20,8 +20,9 @@ settings.register_profile("watchbill", deadline=None, database=None, print_blob=
 settings.load_profile("watchbill")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what talks to Kafka, and keeps it on one worker."""
+    """Marks what talks to Kafka, and keeps it on one worker. First, because pytest-xdist reads the group at this point."""
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
