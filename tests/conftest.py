@@ -22,7 +22,7 @@ settings.load_profile("watchbill")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what talks to Kafka, and keeps it on one worker. First, because pytest-xdist reads the group at this point."""
+    """Marks what talks to Kafka and keeps it on one worker. First: pytest-xdist reads the groups in the same hook."""
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
