@@ -46,13 +46,12 @@ class Folds(Mapping[EntityId, ServiceFold]):
 
     def __init__(
         self,
-        table: MutableMapping[str, bytes],
         history: HistorySink,
         config_of: ConfigOf,
         owner_of: OwnerOf,
         now_ms: Callable[[], int],
     ) -> None:
-        self._table = table
+        self._table: MutableMapping[str, bytes] = {}
         self._history = history
         self._config_of = config_of
         self._owner_of = owner_of
@@ -63,6 +62,11 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.partitions: frozenset[Partition] = frozenset()
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self.folded_runs = 0
+
+    def use_table(self, table: MutableMapping[str, bytes]) -> None:
+        """The table to write to; a new app brings a new one."""
+        self._folds.clear()
+        self._table = table
 
     def __getitem__(self, service_id: EntityId) -> ServiceFold:
         fold = self._folds.get(service_id)
@@ -122,6 +126,19 @@ class Folds(Mapping[EntityId, ServiceFold]):
             self._folds.pop(service_id, None)
             self._carry_out((Remove(service_id),))
         return len(gone)
+
+    def repair(self, services: Iterable[EntityId]) -> int:
+        """Write our last record again where a stale one stands behind it in the log (a woken zombie's); how many."""
+        repaired = 0
+        for service_id in services:
+            held = self._table.get(service_id) if partition_of(service_id) in self.partitions else None
+            if held is not None:
+                self._table[service_id] = held
+                repaired += 1
+            elif partition_of(service_id) in self.partitions and self._config_of(service_id) is None:
+                del self._table[service_id]
+                repaired += 1
+        return repaired
 
     def record_of(self, service_id: EntityId) -> ServiceState | None:
         """The last state of a service of ours, as published or taken over."""

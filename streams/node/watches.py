@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from streams.ownership.distribution import (
-    PROBING_ROLES,
     Distribution,
     Placeable,
     Role,
@@ -40,8 +39,9 @@ NO_CHANGE = Change(frozenset(), frozenset(), frozenset())
 class Watches:
     """The duties of one node. All methods: one thread."""
 
-    def __init__(self, node: NodeId, last_state: LastStateOf) -> None:
+    def __init__(self, node: NodeId, incarnation: str, last_state: LastStateOf) -> None:
         self._node = node
+        self._incarnation = incarnation
         self._last_state = last_state
         self._view = EMPTY_VIEW
         self._distribution: Distribution = distribute(EMPTY_VIEW, node, ())
@@ -72,7 +72,10 @@ class Watches:
 
     def redistribute(self, view: View, services: Iterable[Placeable]) -> Change:
         """A new view, or services that came, went or changed (O-5)."""
-        before, self._distribution = self._distribution, distribute(view, self._node, services)
+        before, self._distribution = (
+            self._distribution,
+            distribute(view, self._node, services, incarnation=self._incarnation),
+        )
         self._view = view
         gained = self._distribution.probed - before.probed
         affected = (
@@ -125,7 +128,7 @@ class Watches:
         if standing is None:
             return RESTING
         view_id = self._view.view_id
-        if standing.role in PROBING_ROLES and states is None:
-            return Watch(Duty.OWN, view_id)
+        if standing.role is Role.OWNER and states is None:
+            return Watch(Duty.OWN, view_id)  # what hand_over says; the state need not be looked up
         last = states[service] if states is not None else self._last_state(service)
         return hand_over(watch, self._node, standing, view_id, last)

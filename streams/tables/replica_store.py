@@ -16,6 +16,7 @@ from typing import Any
 from faust.stores import base
 
 from schemas.codec import peek_order
+from schemas.topics import SERVICE_STATES
 
 STORE_URL = "replica:///state"
 
@@ -46,7 +47,7 @@ class Store(base.Store):  # type: ignore[misc]
         return isinstance(key, str) and self._newest(key) is not None
 
     def __iter__(self) -> Iterator[str]:
-        keys = set(self._replica.keys()) | set(self._overlay)
+        keys = set(self._replica) | set(self._overlay)
         return iter(sorted(key for key in keys if self._newest(key) is not None))
 
     def __len__(self) -> int:
@@ -54,7 +55,7 @@ class Store(base.Store):  # type: ignore[misc]
 
     def _newest(self, key: str) -> bytes | None:
         """The table's own last write until the replica holds it or a newer one."""
-        held: bytes | None = self._replica.raw(key)
+        held: bytes | None = self._replica.encoded(key)
         if key not in self._overlay:
             return held
         written = self._overlay[key]
@@ -67,8 +68,8 @@ class Store(base.Store):  # type: ignore[misc]
 
     def persisted_offset(self, tp: Any) -> int | None:
         """The last offset of the partition that the replica has applied; Faust recovers what lies behind it."""
-        position: int = self._replica.position(tp.partition)
-        return position - 1
+        position: int | None = self._replica.position(SERVICE_STATES, tp.partition)
+        return None if position is None else position - 1
 
     def apply_changelog_batch(
         self, batch: Iterable[Any], to_key: Callable[..., Any], to_value: Callable[..., Any]

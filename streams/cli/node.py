@@ -1,0 +1,73 @@
+"""`watchbill node`: run one node until SIGTERM or SIGINT.
+
+Rule: signals are taken by the node's own loop, once; a second one ends the process at once. The exit code says why: 0 for
+a clean leave, 1 for a fault that an operator must mend (told in one line on stderr), 70 for a stuck event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+
+def node(
+    node_id: Annotated[str, typer.Option("--id", help="This node's name, such as b0; no two nodes share one.")],
+    bootstrap: Annotated[str, typer.Option(envvar="WATCHBILL_BOOTSTRAP", help="Kafka, host:port.")] = "127.0.0.1:9092",
+    cluster: Annotated[str, typer.Option(envvar="WATCHBILL_CLUSTER", help="Prefix of the topics.")] = "watchbill",
+    engines: Annotated[int, typer.Option(min=1, max=64, help="Probing processes, at most one a core.")] = 1,
+    web: Annotated[str | None, typer.Option(help="Serve web views here, HOST:PORT; off by default.")] = None,
+    node_group: Annotated[list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")] = None,
+    session_timeout: Annotated[float, typer.Option(help="Seconds after which a silent node is replaced.")] = 3.0,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run a node: monitor the services it owns, fold its partitions, keep every state."""
+    from schemas.identifiers import NodeId
+    from streams.node.logs import set_up_logs
+    from streams.node.settings import NodeSettings
+
+    set_up_logs(log_level, node_id)
+    host, port = _web_address(web)
+    try:
+        settings = NodeSettings(
+            NodeId(node_id), bootstrap, cluster, engines, tuple(node_group or ()), host, port, session_timeout
+        )
+    except ValueError as fault:
+        raise typer.BadParameter(str(fault)) from fault
+    raise typer.Exit(asyncio.run(_run(settings)))
+
+
+def _web_address(web: str | None) -> tuple[str, int | None]:
+    if web is None:
+        return "127.0.0.1", None
+    host, _, port = web.rpartition(":")
+    if not port.isdigit():
+        raise typer.BadParameter(f"--web {web!r}: give HOST:PORT, such as 127.0.0.1:8080")
+    return host or "127.0.0.1", int(port)
+
+
+async def _run(settings: object) -> int:
+    from connectors.replica.base import NotReady
+    from streams.node.node import Node, NodeIdTaken
+    from streams.node.settings import NodeSettings
+
+    assert isinstance(settings, NodeSettings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, stopping)
+    try:
+        await Node(settings).run(stopping)
+    except (NotReady, NodeIdTaken) as fault:
+        print(f"watchbill node: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    if stopping.is_set():
+        sys.exit(1)
+    stopping.set()

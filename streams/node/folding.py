@@ -1,0 +1,152 @@
+"""Steps 2 and 7 of the flow at run time: the two agents of this node, and the Faust app that brings them their records.
+
+Rule: folds and agents outlive an app; when Faust ends and starts again, the same folds go on after the next assignment.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import Any, Protocol
+
+from structlog import get_logger
+
+from connectors.kafka.producer import OwnProducer
+from connectors.kafka.settings import KafkaAccess
+from schemas.identifiers import EntityId, NodeId, Partition, ViewId
+from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
+from streams.agents.config_agent import ConfigAgent
+from streams.agents.config_recovery import recover
+from streams.agents.fold_agent import FoldAgent
+from streams.agents.folds import Folds
+from streams.agents.quarantine import Quarantine
+from streams.faust_app.app import AppSettings, assert_ours, build, commands_topic, results_topic, state_table
+from streams.faust_app.identity import NodeIdentity
+from streams.folding.events import Source
+from streams.node.group import Assignment
+from streams.node.leader import Leader
+from streams.node.lease import Lease
+from streams.node.monitoring import Monitoring
+from streams.node.replicas import Replicas
+from streams.node.settings import NodeSettings
+from streams.node.views import Views
+from streams.ownership.owner import owner_in_partition
+from streams.ownership.placement import place
+from streams.tables.outbox import Outbox
+
+log = get_logger()
+
+SWEEP_EVERY = 20
+"""Housekeeping rounds between two looks for states whose service is gone."""
+CACHED_OWNERS = 16_384
+
+
+class Host(Protocol):
+    """The node, as its agents see it."""
+
+    settings: NodeSettings
+    identity: NodeIdentity
+    access: KafkaAccess
+    lease: Lease
+    views: Views
+    monitoring: Monitoring
+    replicas: Replicas
+    outbox: Outbox
+    quarantine: Quarantine
+    leader: Leader
+    bulk: OwnProducer
+
+    def now_ms(self) -> int: ...
+    def attach_web(self, app: Any) -> None: ...
+
+
+class Folding:
+    """The loop's thread."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        settings = host.settings
+        self.folds = Folds(host.outbox, host.monitoring.inventory.config_of, self._owner_of, host.now_ms)
+        self.fold_agent = FoldAgent(self.folds, host.views.reach, host.lease.holds, host.quarantine)
+        self.config_agent = ConfigAgent(
+            host.bulk,
+            settings.topic(CONFIG_ENTITIES),
+            settings.topic(CONFIG_RESULTS),
+            partial(
+                recover,
+                host.access,
+                settings.topic(CONFIG_COMMANDS),
+                settings.topic(CONFIG_ENTITIES),
+                settings.topic(CONFIG_RESULTS),
+            ),
+            host.lease.holds,
+            host.quarantine,
+        )
+        self._owner_in_partition = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
+        self._rounds = 0
+
+    def build_app(self) -> Any:
+        """A fresh Faust app with both agents attached and our parts asserted to be in use."""
+        host, settings = self._host, self._host.settings
+        app_settings = AppSettings(
+            settings.bootstrap,
+            settings.cluster,
+            settings.session_timeout_s,
+            settings.group_heartbeat_s,
+            settings.web_host,
+            settings.web_port,
+        )
+        app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
+        table = state_table(app, settings.cluster)
+        self.folds.use_table(table)
+        self.fold_agent.attach(app, results_topic(app, settings.cluster))
+        self.config_agent.attach(app, commands_topic(app, settings.cluster))
+        host.attach_web(app)
+        app.finalize()
+        assert_ours(app, table)
+        return app
+
+    def assigned(self, assignment: Assignment) -> None:
+        """These partitions are ours; what waits for others is theirs to tell."""
+        dropped = self._host.outbox.drop_except(assignment.results)
+        self.folds.assigned(assignment.results)
+        self.config_agent.assigned(assignment.commands)
+        log.info(
+            "assigned",
+            generation=assignment.generation,
+            partitions=len(assignment.results),
+            commands=assignment.commands,
+            dropped=dropped,
+        )
+
+    def revoked(self) -> None:
+        """Nothing is ours until the next assignment."""
+        self.folds.revoked()
+        self.config_agent.assigned(False)
+
+    def configured(self, services: frozenset[EntityId], source: Source) -> None:
+        """Services were added, changed or removed."""
+        self.folds.configured(services, source)
+
+    def keep_house(self) -> None:
+        """Read repair, and now and then a look for states whose service is gone."""
+        self._rounds += 1
+        stale = self._host.replicas.states.unrepaired()
+        if stale:
+            self.folds.repair([record.entity_id for record in stale])
+        if self._rounds % SWEEP_EVERY == 0 and self._host.replicas.control.ready:
+            services = self._host.monitoring.inventory.services
+            orphans = [service for service in self._host.replicas.states if service not in services]
+            self.folds.remove_unconfigured(orphans)
+
+    def _owner_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
+        known = self._host.monitoring.inventory.placeables.get(service_id)
+        if known is None:
+            return None
+        return self._owner_in_partition(view_id, known.partition, known.node_groups)
+
+    def _work_out_owner(self, view_id: ViewId, partition: Partition, node_groups: frozenset[str]) -> NodeId | None:
+        view = self._host.views.kept(view_id)
+        if view is None:
+            return None
+        hosts = frozenset(member.node for member in view.members if member.hosts(node_groups))
+        return owner_in_partition(partition, hosts, place(view.nodes), view)

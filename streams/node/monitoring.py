@@ -1,0 +1,104 @@
+"""Steps 4 to 6 of the flow at run time: from a new view, a changed configuration or a state that came in, to what the
+engines probe and what this node claims.
+
+Rule: all three kinds of news end in one `Change` (start, stop, claim), carried out in one place. The whole binding
+table is on every engine (C-1, C-5), so starting and stopping is a flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from structlog import get_logger
+
+from connectors.engine.pool import EnginePool
+from connectors.engine.runs import RunReport
+from connectors.replica.states import Change as StateChange
+from connectors.replica.states import StateReplica
+from schemas.identifiers import EntityId
+from schemas.inventory.entities import Change as EntityChange
+from streams.faust_app.identity import NodeIdentity
+from streams.node.inventory import Inventory, InventoryChange
+from streams.node.reports import probe_runs
+from streams.node.results import ResultPublisher
+from streams.node.watches import Change, Watches
+from streams.ownership.handover import LastState
+from streams.ownership.view import EMPTY_VIEW, View
+
+log = get_logger()
+
+RECLAIM_S = 2.0
+
+
+class Monitoring:
+    """The loop's thread. `publisher` is set before the first view comes."""
+
+    publisher: ResultPublisher
+
+    def __init__(self, identity: NodeIdentity, replica: StateReplica, engines: EnginePool) -> None:
+        self._replica = replica
+        self._engines = engines
+        self._view = EMPTY_VIEW
+        self._reclaimed_s = 0.0
+        self.inventory = Inventory()
+        self.watches = Watches(identity.node_id, identity.incarnation, self._last_state)
+
+    def configured(self, changes: Iterable[EntityChange]) -> InventoryChange:
+        """Whole commands came: the engines' table, the placement and the fold's configuration follow."""
+        change = self.inventory.apply(changes)
+        if change.removed:
+            self._engines.remove(change.removed)
+        if change.added:
+            self._engines.add(change.added)
+        if change.placement_changed:
+            self._redistribute()
+        probed = self.watches.probed()
+        started = [binding.number for binding in change.added if binding.service_id in probed]
+        if started:
+            self._engines.set_probing(on=started)
+        return change
+
+    def view_accepted(self, view: View) -> None:
+        """The next view is in force: redistribute (V-3), claim what is new (V-4), hold what is another's (T5)."""
+        self._view = view
+        self._redistribute()
+
+    def states_applied(self, changes: Sequence[StateChange]) -> None:
+        """States came in: an old owner whose successor is heard stops (S-12)."""
+        relevant = {
+            change.entity_id: LastState(change.after.view_id, change.after.owner)
+            for change in changes
+            if change.after is not None and self.watches.needs(change.entity_id, change.after.view_id)
+        }
+        if relevant:
+            self._carry_out(self.watches.state_applied(relevant))
+
+    def reported(self, reports: list[RunReport]) -> None:
+        """Engines reported: what still names a binding goes out with the next tick."""
+        self.publisher.report(probe_runs(reports, self.inventory.numbered))
+
+    def reclaim(self, now_s: float) -> None:
+        """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
+        if self.watches.unconfirmed and now_s - self._reclaimed_s > RECLAIM_S:
+            self._reclaimed_s = now_s
+            self._confirm_from_replica()
+            self.publisher.claim(self.watches.unconfirmed)
+
+    def _redistribute(self) -> None:
+        self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values()))
+
+    def _carry_out(self, change: Change) -> None:
+        numbers_of = self.inventory.numbers_of
+        if change.started or change.stopped:
+            self._engines.set_probing(on=numbers_of(change.started), off=numbers_of(change.stopped))
+        if change.to_claim:
+            self.publisher.claim(change.to_claim)
+
+    def _confirm_from_replica(self) -> None:
+        """What the replica holds already needs no second claim."""
+        held = {service: last for service in self.watches.unconfirmed if (last := self._last_state(service))}
+        self._carry_out(self.watches.state_applied(held))
+
+    def _last_state(self, service: EntityId) -> LastState | None:
+        state = self._replica.get(service)
+        return None if state is None else LastState(state.view_id, state.owner)

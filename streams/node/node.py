@@ -1,0 +1,274 @@
+"""A node, put together: the nine steps of the flow on one event loop, and the order of its start and its end.
+
+Rule: replay first, then join (V-9): a node that would own services before it knows their states would tell old ones. At
+the end the reverse, make before break (T5): leave the group first, probe on until every service is another's, then
+stop. Records come in on the replicas' threads and are handed to the loop; only the lease and the heartbeat live beside
+it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from structlog import get_logger
+
+from connectors.engine.pool import EnginePool
+from connectors.kafka.producer import OwnProducer
+from connectors.replica.base import NotReady, Replica, default_access
+from connectors.replica.states import Change as StateChange
+from schemas.cluster import NodeStatus, Phase
+from schemas.codec import encode
+from schemas.identifiers import NodeId
+from schemas.inventory.entities import Change as EntityChange
+from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
+from streams.agents.quarantine import Quarantine
+from streams.faust_app.identity import NodeIdentity
+from streams.folding.events import Source
+from streams.node.folding import Folding
+from streams.node.group import Assignment, GroupMembership
+from streams.node.heartbeat import Heartbeat
+from streams.node.leader import Leader, Wanted
+from streams.node.lease import Lease
+from streams.node.monitoring import Monitoring
+from streams.node.replicas import Replicas
+from streams.node.results import ResultPublisher
+from streams.node.settings import NodeSettings
+from streams.node.views import Views
+from streams.ownership.view import View
+from streams.tables.outbox import Outbox
+
+log = get_logger()
+
+VERSION = "0.1.0"
+REPLAY_DEADLINE_S = 600.0
+REPLAY_POLL_S = 5.0
+HOUSEKEEPING_S = 0.25
+LEAVE_DEADLINE_S = 5.0
+HANDOVER_DEADLINE_S = 3.0
+HANDOVER_POLL_S = 0.01
+
+
+class NodeIdTaken(Exception):
+    """Another live process uses this node id. Nothing was changed; the message says what to do."""
+
+
+def now_ms() -> int:
+    """Wall clock, for people and for records; no decision rests on it."""
+    return time.time_ns() // 1_000_000
+
+
+class Node:
+    """One node. `run` returns when `stopping` is set and everything is handed over."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.settings = settings
+        self.started_at_ms = now_ms()
+        incarnation = f"{self.started_at_ms:013x}-{secrets.token_hex(3)}"
+        self.identity = NodeIdentity(settings.node_id, incarnation, settings.node_groups)
+        self.phase = Phase.JOINING
+        self.missing: tuple[str, ...] = ("replay",)
+        self.lease = Lease(settings.lease_s)
+        self.views = Views()
+        self.loop = asyncio.get_running_loop()
+        self._make_producers()
+        self.heartbeat = Heartbeat(
+            self.bulk, settings.topic(NODES), settings.heartbeat_period_s, self.lease, self._status
+        )
+        self.replicas = Replicas(self, self.loop, self.quarantine)
+        self.engines = EnginePool(
+            settings.engines, lambda reports: self.monitoring.reported(reports), self._engine_lost
+        )
+        self.monitoring = Monitoring(self.identity, self.replicas.states, self.engines)
+        self.monitoring.publisher = self.publisher = ResultPublisher(
+            self.identity,
+            self.bulk,
+            settings.topic(PROBE_RESULTS),
+            self.monitoring.watches.flag,
+            self.lease.holds,
+            self.loop.call_later,
+            now_ms,
+        )
+        self.folding = Folding(self)
+        self.leader = Leader(self._propose)
+        self.group = GroupMembership(
+            self.folding.build_app,
+            settings.topic(PROBE_RESULTS),
+            settings.topic(CONFIG_COMMANDS),
+            self._assigned,
+            self._revoked,
+        )
+        self.views.on_accepted.append(self._view_accepted)
+
+    def _make_producers(self) -> None:
+        settings = self.settings
+        access = default_access(settings.bootstrap, f"watchbill-{settings.node_id}")
+        timeout_ms = int(settings.delivery_timeout_s * 1000)
+        self.access = access
+        self.bulk = OwnProducer(access, delivery_timeout_ms=timeout_ms)
+        self.sss = OwnProducer(access, delivery_timeout_ms=timeout_ms)
+        self.quarantine = Quarantine(self.bulk, settings.topic(QUARANTINE), settings.node_id, now_ms)
+        self.outbox = Outbox(
+            self.sss,
+            settings.topic(SERVICE_STATES),
+            settings.topic(SERVICE_TRANSITIONS),
+            self.lease.holds,
+            self.loop.call_later,
+        )
+
+    def now_ms(self) -> int:
+        """Wall clock in milliseconds, for records and people."""
+        return now_ms()
+
+    def attach_web(self, app: Any) -> None:
+        """The web views, if they are on."""
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""
+        try:
+            await self._replay(stopping)
+            if stopping.is_set():
+                return
+            await self.engines.start()
+            self.group.join()
+            await self._work(stopping)
+            await self._hand_over()
+        finally:
+            await self._end()
+
+    async def _replay(self, stopping: asyncio.Event) -> None:
+        """CVS only: everything that others know is read before this node may own anything (V-9)."""
+        self.heartbeat.start()
+        for name, replica in self.replicas.gates():
+            self.missing = (name,)
+            await self._wait_ready(name, replica, stopping)
+        twin = live_twin(self.replicas.control.nodes(), self.identity, self.settings.session_timeout_s)
+        if twin is not None:
+            raise NodeIdTaken(
+                f"node id {twin.node_id!r} is in use by another process (incarnation {twin.incarnation}): "
+                "stop that one, or give this node another --id"
+            )
+        self.missing = ("group",)
+        self.replicas.follow()
+
+    async def _wait_ready(self, name: str, replica: Replica, stopping: asyncio.Event) -> None:
+        deadline = self.loop.time() + REPLAY_DEADLINE_S
+        while not (replica.ready or stopping.is_set()):
+            try:
+                await asyncio.to_thread(replica.wait_ready, REPLAY_POLL_S)
+            except NotReady as fault:
+                if fault.fault.final or self.loop.time() > deadline:
+                    raise
+                log.warning("still replaying", waiting_for=name, why=str(fault))
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        stopped = asyncio.create_task(stopping.wait())
+        while not stopped.done():
+            self._keep_house()
+            await asyncio.wait({stopped}, timeout=HOUSEKEEPING_S)
+
+    def _keep_house(self) -> None:
+        """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""
+        self.heartbeat.loop_turned()
+        self.outbox.flush()
+        self.publisher.flush()
+        self.folding.keep_house()
+        self.monitoring.reclaim(self.loop.time())
+
+    async def _hand_over(self) -> None:
+        """T5: leave the group, and probe on until each service's new owner has been heard."""
+        self.phase = Phase.LEAVING
+        self.heartbeat.beat_now()
+        self.leader.resigned()
+        alone = len(self.views.held.members) <= 1
+        await self.group.leave(LEAVE_DEADLINE_S)
+        deadline = self.loop.time() + (0.0 if alone else HANDOVER_DEADLINE_S)
+        while self.monitoring.watches.probed() and self.loop.time() < deadline:
+            self.heartbeat.loop_turned()
+            await asyncio.sleep(HANDOVER_POLL_S)
+        left = len(self.monitoring.watches.probed())
+        log.info("handed over", left_without_owner=left, alone=alone)
+
+    async def _end(self) -> None:
+        await self.engines.stop()
+        self.phase = Phase.LEFT
+        await asyncio.to_thread(self.heartbeat.stop)
+        for producer in (self.sss, self.bulk):
+            await asyncio.to_thread(producer.close, 2.0)
+        await asyncio.to_thread(self.replicas.close)
+
+    async def _assigned(self, assignment: Assignment) -> None:
+        """The group gave this node partitions: their folds begin once the replica has what was written before."""
+        await asyncio.to_thread(self.replicas.catch_up, assignment.results)
+        self.folding.assigned(assignment)
+        self.leader.assigned(assignment.generation, self.views.held)
+
+    def _revoked(self) -> None:
+        self.folding.revoked()
+
+    def _view_accepted(self, view: View) -> None:
+        inside = view.member(self.settings.node_id)
+        mine = inside is not None and inside.incarnation == self.identity.incarnation
+        if self.phase in (Phase.JOINING, Phase.SERVING):
+            self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
+        self.monitoring.view_accepted(view)
+        self.heartbeat.beat_now()
+
+    def view_read(self, offset: int, change: Any) -> None:
+        """One record of `views`, on the loop."""
+        self.views.read(offset, change)
+        self.leader.reconsider(self.views.held)
+
+    def entities_read(self, changes: Sequence[EntityChange], revision: int) -> None:
+        """The entities of one or more whole commands, on the loop."""
+        change = self.monitoring.configured(changes)
+        self.folding.configured(change.services, Source(self.settings.topic(CONFIG_COMMANDS), 0, revision))
+
+    def states_applied(self, changes: Sequence[StateChange]) -> None:
+        """States came in, on the loop."""
+        self.monitoring.states_applied(changes)
+
+    def _propose(self, wanted: Wanted) -> None:
+        if not self.lease.holds():
+            log.warning("no lease, no proposal", generation=wanted.generation)
+            self.loop.call_later(HOUSEKEEPING_S, self._propose_again, wanted)
+            return
+        change = self.views.proposal(wanted.members, wanted.generation, self.settings.node_id, now_ms())
+        self.bulk.send(self.settings.topic(VIEWS), 0, None, encode(change))
+
+    def _propose_again(self, wanted: Wanted) -> None:
+        if self.leader.wants(wanted) and self.views.held.generation < wanted.generation:
+            self._propose(wanted)
+
+    def _engine_lost(self, engine: int, why: str) -> None:
+        log.warning("engine lost", engine=engine, why=why)
+
+    def _status(self, beat: int) -> NodeStatus:
+        """On the heartbeat's thread: plain attributes only."""
+        settings = self.settings
+        return NodeStatus(
+            node_id=settings.node_id,
+            incarnation=self.identity.incarnation,
+            phase=self.phase,
+            node_groups=settings.node_groups,
+            engines=settings.engines,
+            web_url=settings.web_url,
+            view_id=self.views.held.view_id,
+            applied=self.replicas.positions(),
+            missing=self.missing,
+            beat=beat,
+            started_at_ms=self.started_at_ms,
+            sent_at_ms=now_ms(),
+            version=VERSION,
+        )
+
+
+def live_twin(nodes: dict[NodeId, NodeStatus], identity: NodeIdentity, session_s: float) -> NodeStatus | None:
+    """A status of another run of this node id that is fresh enough to be alive."""
+    status = nodes.get(identity.node_id)
+    if status is None or status.incarnation == identity.incarnation or status.phase in (Phase.LEAVING, Phase.LEFT):
+        return None
+    return status if now_ms() - status.sent_at_ms < session_s * 1000 else None

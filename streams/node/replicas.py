@@ -1,0 +1,148 @@
+"""Steps 2, 3 and 8 of the flow at run time: what the node reads, and how it comes from reader threads to the loop.
+
+Rule: reader threads only decode; everything that decides runs on the loop, in the order in which the records came. Two
+things are settled on the reader's thread, because they must not wait behind the loop: our own heartbeat that came back
+renews the lease, and a bad record goes to quarantine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from structlog import get_logger
+
+from connectors.kafka.client_log import ClientLog
+from connectors.kafka.faults import LogFault
+from connectors.kafka.log_watch import LogWatch
+from connectors.kafka.places import BadRecord, Place
+from connectors.kafka.settings import KafkaAccess
+from connectors.replica.base import Replica
+from connectors.replica.config_table import EntityChange
+from connectors.replica.control import ControlReplica
+from connectors.replica.states import Change as StateChange
+from connectors.replica.states import StateReplica
+from schemas.cluster import NodeStatus, ViewChange
+from schemas.config import Kind
+from schemas.identifiers import EntityId, NodeId, Partition
+from schemas.inventory.entities import Change, Removed
+from schemas.topics import SERVICE_STATES
+from streams.agents.quarantine import Quarantine
+from streams.faust_app.identity import NodeIdentity
+from streams.node.lease import Lease
+from streams.node.settings import NodeSettings
+
+log = get_logger()
+
+CATCH_UP_S = 2.0
+CATCH_UP_POLL_S = 0.002
+
+
+class Listener(Protocol):
+    """The node, as its readers see it. `view_read`, `states_applied` and `entities_read` are called on the loop."""
+
+    settings: NodeSettings
+    identity: NodeIdentity
+    lease: Lease
+    access: KafkaAccess
+
+    def view_read(self, offset: int, change: ViewChange) -> None: ...
+    def states_applied(self, changes: Sequence[StateChange]) -> None: ...
+    def entities_read(self, changes: Sequence[Change], revision: int) -> None: ...
+
+
+class Replicas:
+    """The control replica (configuration, nodes, views) and the state replica of one node."""
+
+    control: ControlReplica
+    states: StateReplica
+
+    def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, quarantine: Quarantine) -> None:
+        self._listener = listener
+        self._loop = loop
+        self._quarantine = quarantine
+        settings = listener.settings
+        self.states = StateReplica(
+            settings.bootstrap, settings.cluster, access=listener.access, on_bad=self._bad, on_fault=self._fault
+        )
+        self.control = ControlReplica(
+            settings.bootstrap,
+            settings.cluster,
+            on_entities=self._entities,
+            on_node=self._node,
+            on_view=self._view,
+            on_bad=self._bad,
+            on_fault=self._fault,
+            access=listener.access,
+        )
+        self._watch: LogWatch | None = None
+
+    def gates(self) -> Iterator[tuple[str, Replica]]:
+        """What must have been read before the node may join, by name (V-9)."""
+        yield "configuration, nodes and views", self.control
+        yield "service states", self.states
+
+    def follow(self) -> None:
+        """From now on states are told to the listener as they come."""
+        self.states.on_change(self._states)
+
+    def positions(self) -> dict[str, tuple[int, ...]]:
+        """The next offset to apply, per topic and partition (T4)."""
+        return {**self.control.positions(), **self.states.positions()}
+
+    def connected(self) -> bool:
+        """Whether Kafka answers."""
+        return self.control.connected and self.states.connected
+
+    def catch_up(self, partitions: Iterable[Partition], stop_after_s: float = CATCH_UP_S) -> bool:
+        """Wait until the states written before now in these partitions are applied; False if not in time. Blocks."""
+        topic = self._listener.settings.topic(SERVICE_STATES)
+        if self._watch is None:
+            self._watch = LogWatch(self._listener.access, [topic], ClientLog(self._listener.access.client_id))
+        bounds = self._watch.bounds([Place(topic, partition) for partition in partitions])
+        if isinstance(bounds, LogFault):
+            log.warning("cannot ask how far the states go", why=bounds.message)
+            return False
+        deadline_s = time.monotonic() + stop_after_s
+        while self._behind(bounds.ends):
+            if time.monotonic() > deadline_s:
+                log.warning("states still behind", after_s=stop_after_s)
+                return False
+            time.sleep(CATCH_UP_POLL_S)
+        return True
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.control.close()
+        self.states.close()
+
+    def _behind(self, ends: Mapping[Place, int]) -> bool:
+        return any((self.states.position(SERVICE_STATES, place.partition) or 0) < end for place, end in ends.items())
+
+    def _entities(self, changes: Sequence[EntityChange], revision: int) -> None:
+        records = [change.after if change.after is not None else _removed(change.key) for change in changes]
+        self._loop.call_soon_threadsafe(self._listener.entities_read, records, revision)
+
+    def _view(self, offset: int, change: ViewChange) -> None:
+        self._loop.call_soon_threadsafe(self._listener.view_read, offset, change)
+
+    def _node(self, node_id: NodeId, status: NodeStatus | None) -> None:
+        identity = self._listener.identity
+        if status is not None and node_id == identity.node_id and status.incarnation == identity.incarnation:
+            self._listener.lease.came_back(status.beat)
+
+    def _states(self, changes: Sequence[StateChange]) -> None:
+        self._loop.call_soon_threadsafe(self._listener.states_applied, changes)
+
+    def _bad(self, bad: BadRecord) -> None:
+        self._quarantine.put(bad.topic, bad.partition, bad.offset, bad.key, bad.value, bad.error)
+
+    def _fault(self, fault: LogFault) -> None:
+        log.warning("kafka", fault=fault.kind.value, why=fault.message)
+
+
+def _removed(key: str) -> Removed:
+    kind, _, entity_id = key.partition("/")
+    return Removed(Kind(kind), EntityId(entity_id))
