@@ -1,0 +1,183 @@
+"""Nodes as processes: `watchbill node` started, waited for, killed and stopped, by process id.
+
+Rule: only what was started here is ended here. Each node is a session of its own, so that a kill takes its engines
+along by their own rule (they end with their node), as on a real machine.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connectors.replica.control import ControlReplica
+from schemas.cluster import NodeStatus, Phase
+from schemas.identifiers import NodeId
+
+POLL_S = 0.02
+SESSION_TIMEOUT_S = 1.5
+
+
+class NotInTime(Exception):
+    """A condition did not come true before its deadline; the message says which, and where to look."""
+
+
+def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> float:
+    """Seconds until the condition held. Raises NotInTime."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > deadline_s:
+            raise NotInTime(f"not within {deadline_s:g} s: {what}")
+        time.sleep(POLL_S)
+    return time.monotonic() - started
+
+
+@dataclass(slots=True)
+class NodeProcess:
+    """One running node. Made by `start_node`."""
+
+    node_id: NodeId
+    process: subprocess.Popen[bytes]
+    log_path: Path
+    web_port: int | None = None
+
+    @property
+    def pid(self) -> int:
+        """The node's process id."""
+        return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def kill(self) -> None:
+        """End at once, as a crash does (SIGKILL)."""
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+
+    def terminate(self) -> None:
+        """Ask for an orderly end (SIGTERM): the node hands over by itself."""
+        self._signal(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """Stop the process where it is (SIGSTOP)."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on (SIGCONT)."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self, deadline_s: float = 10.0) -> int:
+        """End in order, or by force at the deadline; the exit code."""
+        if self.is_alive:
+            self.terminate()
+        try:
+            return self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.process.returncode
+
+    def last_lines(self, count: int = 20) -> str:
+        """The end of the node's log."""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-count:])
+
+    def _signal(self, number: int) -> None:
+        if self.is_alive:
+            os.kill(self.process.pid, number)
+
+
+def start_node(
+    node_id: str,
+    bootstrap: str,
+    cluster: str,
+    log_dir: Path,
+    *,
+    engines: int = 1,
+    web_port: int | None = None,
+    node_groups: Sequence[str] = (),
+    session_timeout_s: float = SESSION_TIMEOUT_S,
+    log_level: str = "info",
+) -> NodeProcess:
+    """Start a node; it joins by itself. Its log is `<log_dir>/<node>.log`, appended to."""
+    log_dir.mkdir(parents=True, exist_ok=True)
+    log_path = log_dir / f"{node_id}.log"
+    arguments = [sys.executable, "-m", "streams.cli.main", "node", "--id", node_id, "--bootstrap", bootstrap]
+    arguments += ["--cluster", cluster, "--engines", str(engines), "--session-timeout", str(session_timeout_s)]
+    arguments += ["--log-level", log_level]
+    if web_port is not None:
+        arguments += ["--web", f"127.0.0.1:{web_port}"]
+    for group in node_groups:
+        arguments += ["--node-group", group]
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    return NodeProcess(NodeId(node_id), process, log_path, web_port)
+
+
+@dataclass(slots=True)
+class Nodes:
+    """The nodes of one cluster, and what the `nodes` topic says of them. Leaving its `with` block ends them all."""
+
+    bootstrap: str
+    cluster: str
+    log_dir: Path
+    running: dict[NodeId, NodeProcess] = field(default_factory=dict)
+
+    def start(self, *node_ids: str, engines: int = 1, web_ports: Sequence[int | None] = (), **settings: float) -> None:
+        """Start these nodes; they join by themselves."""
+        for index, node_id in enumerate(node_ids):
+            web_port = web_ports[index] if index < len(web_ports) else None
+            node = start_node(
+                node_id,
+                self.bootstrap,
+                self.cluster,
+                self.log_dir,
+                engines=engines,
+                web_port=web_port,
+                session_timeout_s=settings.get("session_timeout_s", SESSION_TIMEOUT_S),
+            )
+            self.running[node.node_id] = node
+
+    def wait_serving(self, control: ControlReplica, node_ids: Iterable[str], deadline_s: float = 60.0) -> float:
+        """Seconds until exactly these nodes serve, in one view that all of them hold."""
+        wanted = {NodeId(node_id) for node_id in node_ids}
+
+        def settled() -> bool:
+            dead = [node for node in wanted if node in self.running and not self.running[node].is_alive]
+            if dead:
+                raise NotInTime(f"node {dead[0]} ended by itself:\n{self.running[dead[0]].last_lines()}")
+            return serving_one_view(control.nodes().values(), self._fresh(control)) == wanted
+
+        return wait_until(settled, deadline_s, f"nodes {sorted(wanted)} serving in one view; see {self.log_dir}")
+
+    def _fresh(self, control: ControlReplica) -> set[NodeId]:
+        """Nodes whose process runs here, and whose last status is of this very process."""
+        alive = {node_id for node_id, node in self.running.items() if node.is_alive}
+        return {node_id for node_id in alive if node_id in control.nodes()}
+
+    def stop(self) -> None:
+        """End all nodes in order, side by side."""
+        for node in self.running.values():
+            if node.is_alive:
+                node.terminate()
+        for node in self.running.values():
+            node.stop()
+
+    def __enter__(self) -> Nodes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def serving_one_view(statuses: Iterable[NodeStatus], among: set[NodeId]) -> set[NodeId]:
+    """The nodes that serve, if all of them hold one view; the empty set if they do not agree yet."""
+    serving = [status for status in statuses if status.phase is Phase.SERVING and status.node_id in among]
+    if len({status.view_id for status in serving}) != 1:
+        return set()
+    return {status.node_id for status in serving}
