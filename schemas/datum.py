@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from operator import attrgetter, itemgetter
 from typing import Any
 
 Convert = Callable[[Any], Any]
@@ -21,11 +22,15 @@ Convert = Callable[[Any], Any]
 def to_datum(record_type: type) -> Convert:
     """The function that turns a `record_type` into a dictionary for fastavro."""
     plan = [(name, _outward(hint)) for name, hint in _hints(record_type)]
+    names = [name for name, _ in plan]
+    values_of = _tuple_of(attrgetter, names)
+    turned = [(name, outward) for name, outward in plan if outward is not None]
 
     def convert(record: Any) -> dict[str, Any]:
-        return {
-            name: getattr(record, name) if outward is None else outward(getattr(record, name)) for name, outward in plan
-        }
+        datum = dict(zip(names, values_of(record), strict=True))
+        for name, outward in turned:
+            datum[name] = outward(datum[name])
+        return datum
 
     return convert
 
@@ -34,16 +39,24 @@ def to_datum(record_type: type) -> Convert:
 def from_datum(record_type: type) -> Convert:
     """The function that turns fastavro's dictionary into a `record_type`."""
     plan = [(name, _inward(hint)) for name, hint in _hints(record_type)]
-    names = [name for name, _ in plan]
-    pick = [(index, inward) for index, (_, inward) in enumerate(plan) if inward is not None]
+    values_of = _tuple_of(itemgetter, [name for name, _ in plan])
+    turned = [(index, inward) for index, (_, inward) in enumerate(plan) if inward is not None]
 
     def convert(datum: dict[str, Any]) -> Any:
-        values = [datum[name] for name in names]
-        for index, inward in pick:
+        values = list(values_of(datum))
+        for index, inward in turned:
             values[index] = inward(values[index])
         return record_type(*values)
 
     return convert
+
+
+def _tuple_of(getter: Callable[..., Convert], names: list[str]) -> Convert:
+    """A getter of all names at once; one name alone would give its bare value."""
+    if len(names) > 1:
+        return getter(*names)
+    only = getter(*names)
+    return lambda source: (only(source),)
 
 
 def _hints(record_type: type) -> list[tuple[str, Any]]:
@@ -55,7 +68,7 @@ def _outward(hint: Any) -> Convert | None:
     """How a field's value goes out; None where it goes as it is."""
     shape, arguments = typing.get_origin(hint), typing.get_args(hint)
     if shape in (types.UnionType, typing.Union):
-        return _optional(_outward, arguments) or _setting_outward
+        return _union(_outward, _setting_outward, arguments)
     if shape is tuple:
         item = _outward(arguments[0])
         return list if item is None else lambda values: [item(value) for value in values]
@@ -63,7 +76,7 @@ def _outward(hint: Any) -> Convert | None:
         value_of = _outward(arguments[1])
         return dict if value_of is None else lambda mapping: {key: value_of(value) for key, value in mapping.items()}
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return lambda member: member.value
+        return attrgetter("_value_")  # what `.value` reads, without its descriptor: three times faster
     if is_dataclass(hint):
         return to_datum(typing.cast(type, hint))
     return None
@@ -73,7 +86,7 @@ def _inward(hint: Any) -> Convert | None:
     """How a field's value comes in; None where it comes as it is."""
     shape, arguments = typing.get_origin(hint), typing.get_args(hint)
     if shape in (types.UnionType, typing.Union):
-        return _optional(_inward, arguments) or _setting_inward
+        return _union(_inward, _setting_inward, arguments)
     if shape is tuple:
         item = _inward(arguments[0])
         return tuple if item is None else lambda values: tuple([item(value) for value in values])
@@ -87,15 +100,13 @@ def _inward(hint: Any) -> Convert | None:
     return None
 
 
-def _optional(direction: Callable[[Any], Convert | None], arguments: tuple[Any, ...]) -> Convert | None:
-    """`T | None`: None stays None. Answers None for the wide union of a Setting, which has its own rule."""
+def _union(direction: Callable[[Any], Convert | None], setting: Convert, arguments: tuple[Any, ...]) -> Convert | None:
+    """`T | None`: None stays None. The wide union of a Setting has its own rule."""
     others = [argument for argument in arguments if argument is not type(None)]
     if len(others) > 1:
-        return None
+        return setting
     inner = direction(others[0])
-    if inner is None:
-        return lambda value: value
-    return lambda value: None if value is None else inner(value)
+    return None if inner is None else lambda value: None if value is None else inner(value)
 
 
 def _setting_outward(value: Any) -> Any:
