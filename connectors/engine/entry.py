@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from connectors.engine.binding import Binding
 from connectors.engine.placement import placement_hash
 from connectors.engine.runs import RunLength
-from connectors.engine.schedule import spread_of
+from connectors.engine.schedule import phase_ms, spread_of
 from connectors.probes.contract import Conversation, Wire
 from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
@@ -52,6 +52,7 @@ class Entry:
         "fault",
         "number",
         "owned",
+        "phase_ms",
         "placement",
         "probing",
         "run",
@@ -68,6 +69,7 @@ class Entry:
         self.binding = binding
         self.number = binding.number
         self.spread = spread_of(binding.schedule_key)
+        self.phase_ms = phase_ms(binding.interval_ms, self.spread)
         self.run = RunLength(binding.number, binding.window, self.spread)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET
         self.address = (binding.ip, binding.port)

@@ -15,7 +15,7 @@ RESERVED_FILES = 64
 OUTBOX_BYTES = 16 * 1024 * 1024
 """Reports the node has not read yet. Above it the engine begins no probe until the node reads."""
 
-LAUNCH_BATCH = 64
+LAUNCH_BATCH = 16
 """Probes begun before events are looked at again, so that a burst does not lengthen response times."""
 
 EVENTS = 1024

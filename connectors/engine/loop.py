@@ -53,7 +53,8 @@ class ProbeLoop:
         self.handlers[control.fileno()] = self.uplink.on_event
         self._in_flight = self._probes = self._skipped = self._lag_ms = 0
         self._stalled_ns = self._spoke_ms = 0
-        self._tick()
+        self._now_ns = monotonic_ns()
+        self._tick(0)
 
     def run(self) -> None:
         """Probe until the node closes its end of the socket."""
@@ -85,16 +86,17 @@ class ProbeLoop:
         """Sleep until something happens or is due; then look at the clock, and for time in which we did not run."""
         timeout_ns = 0 if self._may_begin() else max(0, self._next_ns() - monotonic_ns())
         events = self._poller.poll(timeout_ns / 1e9, limits.EVENTS)
-        before_ns = self._now_ns
-        self._tick()
-        excess_ns = self._now_ns - before_ns - timeout_ns
-        if excess_ns > limits.STALL_MS * MS:
-            self._stalled_ns += excess_ns
+        self._tick(timeout_ns)
         return events
 
-    def _tick(self) -> None:
+    def _tick(self, slept_ns: int) -> None:
+        """Look at the clocks. Much time beyond the sleep is time in which this process did not run."""
+        before_ns = self._now_ns
         self._now_ns = monotonic_ns()
         self._now_ms = self._now_ns // MS
+        excess_ns = self._now_ns - before_ns - slept_ns
+        if excess_ns > limits.STALL_MS * MS:
+            self._stalled_ns += excess_ns
         self._patient_ms = (self._now_ns - self._stalled_ns) // MS
         """The clock of deadlines: it stands still while this process does not run."""
         self._wall_ms = time_ns() // MS
@@ -156,9 +158,9 @@ class ProbeLoop:
         while taken := self._due.take(self._now_ms):
             due_ms, entries = taken
             waiting.extend(entry for entry in entries if entry.due_ms == due_ms)
-        for _ in range(limits.LAUNCH_BATCH):
-            if not self._may_begin():
-                return
+        if not self._may_begin():
+            return
+        for _ in range(min(limits.LAUNCH_BATCH, len(waiting), self._open_sockets - self._in_flight)):
             entry = waiting.popleft()
             if entry.due_ms <= self._now_ms:
                 self._begin(entry)
@@ -192,7 +194,7 @@ class ProbeLoop:
         if interval_ms == 0:
             entry.due_ms = NEVER
             return
-        entry.due_ms = due_ms = due_after_ms(self._now_ms, interval_ms, entry.spread, pause_ms)
+        entry.due_ms = due_ms = due_after_ms(self._now_ms, interval_ms, entry.phase_ms, pause_ms)
         self._due.put(due_ms, entry)
 
     def _conclude(self, entry: Entry, outcome: Outcome, response_us: int) -> None:

@@ -12,10 +12,23 @@ from schemas.identifiers import stable_hash
 FIRST_WITHIN_MS = 1000
 """A binding that begins is probed within this time, or within its interval if that is shorter."""
 
+QUANTUM_SHARE = 200
+QUANTUM_MS = 10
+"""Phases are multiples of a 200th of the interval, at most 10 ms: what is due together is begun in one turn."""
+
 
 def spread_of(schedule_key: str) -> int:
     """The number from which a binding's place in its interval is taken."""
     return stable_hash(schedule_key)
+
+
+def phase_ms(interval_ms: int, spread: int) -> int:
+    """The binding's place in its interval, 0 ≤ phase < interval; 0 for a binding that is probed once."""
+    if interval_ms == 0:
+        return 0
+    quantum_ms = max(1, min(interval_ms // QUANTUM_SHARE, QUANTUM_MS))
+    phase = spread % interval_ms
+    return phase - phase % quantum_ms
 
 
 def first_due_ms(now_ms: int, interval_ms: int, spread: int) -> int:
@@ -24,16 +37,10 @@ def first_due_ms(now_ms: int, interval_ms: int, spread: int) -> int:
     return now_ms + spread % within_ms
 
 
-def next_due_ms(not_before_ms: int, interval_ms: int, spread: int) -> int:
-    """The first instant of the binding's grid at or after `not_before_ms`."""
-    phase_ms = spread % interval_ms
-    return not_before_ms + (phase_ms - not_before_ms) % interval_ms
-
-
-def due_after_ms(started_ms: int, interval_ms: int, spread: int, pause_ms: int = 0) -> int:
+def due_after_ms(started_ms: int, interval_ms: int, phase: int, pause_ms: int = 0) -> int:
     """The instant after a probe that started at `started_ms`; `pause_ms` is the down time, if one is in force.
 
     At least half an interval lies between the two, so a first probe off the grid is not followed at once by another.
     """
-    wait_ms = max((interval_ms + 1) // 2, pause_ms)
-    return next_due_ms(started_ms + wait_ms, interval_ms, spread)
+    earliest_ms = started_ms + (pause_ms or (interval_ms + 1) // 2)
+    return earliest_ms + (phase - earliest_ms) % interval_ms

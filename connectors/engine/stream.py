@@ -24,8 +24,8 @@ STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 RESET_ON_CLOSE = pack("ii", 1, 0)
 WANTED = EPOLLIN | EPOLLOUT | EPOLLET
 BROKEN = EPOLLERR | EPOLLHUP
-READ_BYTES = 16 * 1024
-READS = 8
+READ_BYTES = 4096
+READS = 16
 """Reads in one go; a target that sends faster than we read must not hold up its neighbours."""
 
 

@@ -1,0 +1,59 @@
+"""The table of kinds, and the sentence that comes with an outcome."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from connectors.probes.kinds import KINDS, converse
+from connectors.probes.outcome import DETAIL_BYTES, Outcome, down, from_errno, printable
+from schemas.probes import Reason, Verdict
+from tests.unit.engine.harness import binding, engine
+
+
+def test_M6_kinds_of_this_release() -> None:
+    assert set(KINDS) == {"TCP", "HTTP", "PING"}
+
+
+def test_every_kind_makes_a_conversation_from_its_defaults() -> None:
+    for kind in KINDS.values():
+        found = converse(binding(kind=kind.name, **dict(kind.parameters)))
+        assert not isinstance(found, Outcome)
+
+
+def test_an_unknown_kind_is_a_value() -> None:
+    with engine() as harness:
+        report = harness.first(binding(kind="GOPHER"))
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
+    assert report.detail == "no probe kind GOPHER: this release has TCP, HTTP, PING"
+
+
+def test_an_unknown_parameter_is_a_value() -> None:
+    found = converse(binding(kind="HTTP", respnse_codes=((200, 200),)))
+    assert isinstance(found, Outcome)
+    assert found.detail.startswith("HTTP has no parameter respnse_codes: it has http_request, response_codes")
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict", "reason"),
+    [
+        (errno.ECONNREFUSED, Verdict.DOWN, Reason.REFUSED),
+        (errno.EHOSTUNREACH, Verdict.DOWN, Reason.UNREACHABLE),
+        (errno.ECONNRESET, Verdict.DOWN, Reason.RESET),
+        (errno.ETIMEDOUT, Verdict.DOWN, Reason.TIMEOUT_CONNECT),
+        (errno.EMFILE, Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR),
+        (errno.EADDRNOTAVAIL, Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR),
+        (errno.ENOBUFS, Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR),
+        (errno.EPERM, Verdict.INCONCLUSIVE, Reason.NO_PERMISSION),
+    ],
+)
+def test_what_speaks_of_the_target_and_what_of_us(error: int, verdict: Verdict, reason: Reason) -> None:
+    outcome = from_errno(error, "connect")
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)
+
+
+def test_details_are_printable_and_short() -> None:
+    assert printable("a\x1b[2J\r\n\x00b") == "a\\x1b[2J\\r\\n\\x00b"
+    assert len(down(Reason.BAD_RESPONSE, "é" * 500).detail.encode()) <= DETAIL_BYTES
+    assert printable("\udcff" * 5).isascii()
