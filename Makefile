@@ -24,7 +24,8 @@ $(STAMP): requirements.lock pyproject.toml
 	  echo "'$(PYTHON)' cannot make virtual environments: on Debian and Ubuntu install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@# setuptools warns of any project with more than one top-level package
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Apache Kafka's jars, and what makes it start quickly. Once for a machine.
