@@ -12,10 +12,11 @@ from __future__ import annotations
 from typing import Final
 
 from schemas.identifiers import EntityId
+from schemas.limits import DETAIL_CHARACTERS
 from schemas.probes import ProbeRun, Reason, Verdict
 from schemas.states import BindingState, BindingVerdict
 from streams.folding.events import BindingConfig
-from streams.folding.history import Rule, failures, judge, push
+from streams.folding.history import failures, judge, push, rule_of
 
 DUPLICATE: Final = 0
 """Taken before; nothing changed."""
@@ -28,8 +29,6 @@ JUDGED: Final = 3
 
 NO_NUMBER: Final = -1
 """Below every sequence and run number."""
-
-CAUSE_CHARACTERS: Final = 200
 
 
 class BindingFold:
@@ -68,7 +67,7 @@ class BindingFold:
     def configure(self, config: BindingConfig) -> None:
         """The binding under other parameters; `judge_again` says what they make of the outcomes so far."""
         self.config = config
-        self.rule = Rule(config.retries, config.failure_retries, config.success_retries)
+        self.rule = rule_of(config.retries, config.failure_retries, config.success_retries)
 
     def take(self, run: ProbeRun) -> int:
         """Fold one report; answers DUPLICATE, COUNTED, SHOWN or JUDGED."""
@@ -117,9 +116,11 @@ class BindingFold:
     def cause_text(self) -> str:
         """Such as `http-web: HTTP 503, expected 200 (3 of 3 probes failed)`."""
         name = self.config.monitor_name or self.config.monitor_id
-        what = self.detail or self.reason.value
+        what = (self.detail or self.reason.value)[:DETAIL_CHARACTERS]
         failed, probes = failures(self.rule, self.outcomes, self.held)
-        return f"{name}: {what[:CAUSE_CHARACTERS]} ({failed} of {probes} probes failed)"
+        if self.verdict is Verdict.UP:
+            return f"{name}: {what} ({probes - failed} of {probes} probes succeeded)"
+        return f"{name}: {what} ({failed} of {probes} probes failed)"
 
     def view(self) -> BindingState:
         """The binding as a value, for the record."""

@@ -15,6 +15,7 @@ would have to be turned into bytes for the record anyway.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from schemas.limits import OUTCOMES
 from schemas.states import BindingVerdict
@@ -39,6 +40,12 @@ class Rule:
         object.__setattr__(self, "failures_needed", min(self.failure_retries or self.retries, self.retries))
         object.__setattr__(self, "failure_window", (1 << self.retries) - 1)
         object.__setattr__(self, "success_window", (1 << self.success_retries) - 1)
+
+
+@lru_cache(maxsize=1024)
+def rule_of(retries: int, failure_retries: int, success_retries: int) -> Rule:
+    """The rule of a binding; most of a hundred thousand bindings share one."""
+    return Rule(retries, failure_retries, success_retries)
 
 
 def push(outcomes: int, held: int, failed: bool, times: int) -> tuple[int, int]:

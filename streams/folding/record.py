@@ -16,7 +16,8 @@ from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, Servi
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
 
-CAUSE_KIND_CHARACTERS = 400
+CAUSE_CHARACTERS = 400
+"""The longest text of a cause: a probe's detail, with the names around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def declared_in(record: ServiceState) -> Declared:
 
 def cause_of(kind: CauseKind, text: str, source: Source) -> Cause:
     """A cause with the record that made it so."""
-    return Cause(kind, text[:CAUSE_KIND_CHARACTERS], source.topic, source.partition, source.offset)
+    return Cause(kind, text[:CAUSE_CHARACTERS], source.topic, source.partition, source.offset)
 
 
 def next_record(
@@ -99,8 +100,10 @@ def transition_of(before: State, record: ServiceState) -> ServiceTransition:
 
 
 def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
-    """The average over the UP bindings' last responses (L-5), None while none is UP."""
-    times = [binding.response_time_us for binding in bindings if binding.state is BindingVerdict.UP]
+    """The average over the last responses of the UP bindings that count (L-5), None while there is none."""
+    times = [
+        binding.response_time_us for binding in bindings if binding.state is BindingVerdict.UP and binding.config.counts
+    ]
     return sum(times) // len(times) if times else None
 
 

@@ -1,4 +1,4 @@
-"""What holds of the fold whatever happens: order (S-10), duplicates and crashes (F8), no more records than news (F12)."""
+"""What holds of the fold whatever happens: order (S-10), duplicates, crashes (F8), no more records than news (F12)."""
 
 from __future__ import annotations
 

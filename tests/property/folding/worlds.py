@@ -114,7 +114,7 @@ def reign(draw: st.DrawFn, engine: Engine, view: ViewId, config: ServiceConfig) 
     """What an owner sends under one view."""
     sender = Sender(engine.node, engine.incarnation, view, Source("probe-results", 9, int(view)))
     events: list[Event] = [Claimed(sender, engine.node)] if draw(st.booleans()) else []
-    for _ in range(draw(st.integers(0, 8))):
+    for _ in range(draw(st.integers(0, 6))):
         runs = tuple(
             engine.probe(
                 draw(st.sampled_from(config.bindings)).monitor_id,
@@ -123,7 +123,7 @@ def reign(draw: st.DrawFn, engine: Engine, view: ViewId, config: ServiceConfig) 
                 1_000,
                 draw(st.sampled_from([100, 101, 400])),
             )
-            for _ in range(draw(st.integers(1, 3)))
+            for _ in range(draw(st.integers(1, 2)))
         )
         events.append(Reported(sender, engine.node, runs))
     return events

@@ -1,0 +1,56 @@
+"""Step 7, a whole batch: claims and runs of many services."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.probes import ProbeResults, ProbeRun
+from schemas.states import CauseKind
+from streams.folding.batch import fold_results
+from streams.folding.events import BindingConfig
+from streams.folding.facts import Refusal
+from streams.folding.service import ServiceFold
+from tests.unit.folding.builders import B0, CONFIG, HTTP_BOUND, SOURCE, TCP, WEB, new_fold, probed, refusals, states
+
+MAIL = EntityId("5-1")
+
+
+def batch(claims: tuple[EntityId, ...] = (), runs: tuple[ProbeRun, ...] = ()) -> ProbeResults:
+    return ProbeResults(B0, "b0-first", ViewId(3), 1_000, claims, runs)
+
+
+def folds() -> dict[EntityId, ServiceFold]:
+    return {WEB: new_fold(), MAIL: new_fold(replace(CONFIG, entity_id=MAIL, name="mail"))}
+
+
+def b0_owns(service: EntityId, view: ViewId) -> NodeId:
+    return B0
+
+
+def test_claims_come_before_runs() -> None:
+    facts = fold_results(folds(), batch((WEB,), (probed(1),)), SOURCE, b0_owns, 1_000)
+    assert [state.cause.kind for state in states(facts)] == [CauseKind.OWNERSHIP, CauseKind.PROBE]
+
+
+def test_services_are_folded_in_order() -> None:
+    facts = fold_results(folds(), batch((), (probed(1, service=MAIL), probed(2))), SOURCE, b0_owns, 1_000)
+    assert [state.name for state in states(facts)] == ["mail", "web"]
+    assert {state.cause.offset for state in states(facts)} == {SOURCE.offset}
+
+
+def test_neighbouring_runs_of_one_service_make_one_record() -> None:
+    both = {WEB: new_fold(replace(CONFIG, bindings=(HTTP_BOUND, BindingConfig(TCP))))}
+    facts = fold_results(both, batch((), (probed(1), probed(2, monitor=TCP))), SOURCE, b0_owns, 1_000)
+    assert [state.up_weight for state in states(facts)] == [2]
+
+
+def test_a_service_not_folded_here_refuses_and_its_neighbours_are_folded() -> None:
+    ghost = EntityId("9-9")
+    facts = fold_results(folds(), batch((ghost, WEB), (probed(1, service=ghost), probed(2))), SOURCE, b0_owns, 1_000)
+    assert refusals(facts) == [Refusal.UNKNOWN_SERVICE, Refusal.UNKNOWN_SERVICE]
+    assert len(states(facts)) == 2
+
+
+def test_an_empty_batch_says_nothing() -> None:
+    assert fold_results(folds(), batch(), SOURCE, b0_owns, 1_000) == []
