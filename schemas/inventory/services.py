@@ -1,0 +1,202 @@
+"""Services as the rest of the system sees them: resolved, with their bindings and every setting with its default.
+
+Rule: services and members of groups are one thing here (S-2, G-1). A member takes its group's settings, monitors and
+node groups (G-2); a monitor bound to the member itself holds instead of the same one bound to the group. Everything is
+derived from the snapshot, so nothing of it is stored or sent; after a change, `affected` names the services to look at
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from schemas.config import BoundTo, ConfigEntity, Kind, Setting
+from schemas.identifiers import EntityId
+from schemas.inventory.entities import Change, Entities
+from schemas.inventory.names import member_name
+from schemas.parameters.kinds import table_of
+from schemas.parameters.monitors import MONITOR_TYPES
+from schemas.parameters.parameter import Shape
+from schemas.parameters.reading import code_ranges
+
+ProbeSetting: TypeAlias = "Setting | tuple[tuple[int, int], ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorBinding:
+    """One monitor of one service. `counts` is off where monitor or binding is disabled, or the type never decides.
+
+    `settings` are all of the monitor's, by key, with defaults, shared by every binding of the monitor; `probe` are
+    those that only its type has, as its probe takes them (status codes as number ranges).
+    """
+
+    monitor_id: EntityId
+    monitor_name: str
+    type: str
+    weight: int
+    counts: bool
+    enabled: bool
+    settings: Mapping[str, Setting]
+    probe: Mapping[str, ProbeSetting]
+
+
+@dataclass(frozen=True, slots=True)
+class MonitoredService:
+    """A service or a member, as placement, engines and the fold need it. `node_groups` empty: every node hosts it."""
+
+    entity_id: EntityId
+    kind: Kind
+    name: str
+    ip: str
+    port: int
+    enabled: bool
+    threshold: int
+    health_monitor: bool
+    path_monitor: bool
+    path_monitor_individual: bool
+    internal: bool
+    node_groups: tuple[str, ...]
+    bindings: tuple[MonitorBinding, ...]
+
+
+def effective(entity: ConfigEntity) -> Mapping[str, Setting]:
+    """The entity's settings by key, with the defaults of what was not given."""
+    return table_of(entity.kind, entity.settings).effective(entity.settings)
+
+
+def services(entities: Entities) -> Iterator[MonitoredService]:
+    """Every service and every member, in no promised order."""
+    view = _View(entities)
+    for entity in entities.by_id.values():
+        if entity.kind in (Kind.SERVICE, Kind.MEMBER):
+            yield view.service(entity)
+
+
+def service(entities: Entities, entity_id: EntityId) -> MonitoredService | None:
+    """One service or member; None if there is none of that id."""
+    entity = entities.get(entity_id)
+    return _View(entities).service(entity) if entity and entity.kind in (Kind.SERVICE, Kind.MEMBER) else None
+
+
+def some_services(entities: Entities, wanted: Iterable[EntityId]) -> Iterator[tuple[EntityId, MonitoredService | None]]:
+    """The services of some ids, such as those `affected` by a change; None for one that is gone."""
+    view = _View(entities)
+    for entity_id in wanted:
+        entity = entities.get(entity_id)
+        known = entity is not None and entity.kind in (Kind.SERVICE, Kind.MEMBER)
+        yield entity_id, view.service(entity) if known and entity else None
+
+
+def affected(entities: Entities, changes: Iterable[Change]) -> frozenset[EntityId]:
+    """Services and members that the changes add, change or remove; `entities` is the snapshot after the changes."""
+    found: set[EntityId] = set()
+    spreading: list[EntityId] = []
+    for change in changes:
+        if change.kind in (Kind.SERVICE, Kind.MEMBER):
+            found.add(change.entity_id)
+        elif change.kind is not Kind.VSERVER:
+            spreading.append(change.entity_id)
+    seen = set(spreading)
+    while spreading:
+        for holder in entities.referring_to(spreading.pop()):
+            kind = entities.by_id[holder].kind
+            if kind in (Kind.SERVICE, Kind.MEMBER):
+                found.add(holder)
+            elif kind is Kind.SERVICE_GROUP and holder not in seen:
+                seen.add(holder)
+                spreading.append(holder)
+    return frozenset(found)
+
+
+@dataclass(slots=True)
+class _View:
+    """Derives services from one snapshot; what many services share is worked out once."""
+
+    entities: Entities
+    _shared: dict[tuple[EntityId, int, bool], MonitorBinding] = field(default_factory=dict)
+    _monitors: dict[EntityId, tuple[Mapping[str, Setting], Mapping[str, ProbeSetting]]] = field(default_factory=dict)
+    _groups: dict[EntityId, Mapping[str, Setting]] = field(default_factory=dict)
+
+    def service(self, entity: ConfigEntity) -> MonitoredService:
+        if entity.kind is Kind.MEMBER:
+            return self._member(entity)
+        settings = effective(entity)
+        return self._made(entity, settings, str(settings["address"]), _number(settings["port"]), entity.bindings, True)
+
+    def _member(self, entity: ConfigEntity) -> MonitoredService:
+        name = member_name(entity.name)
+        group = next(self.entities.by_id[b.entity_id] for b in entity.bindings if b.kind is Kind.SERVICE_GROUP)
+        assert name is not None, f"member {entity.entity_id} has the name {entity.name!r}: the fold lets none such in"
+        settings = self._groups.get(group.entity_id)
+        if settings is None:
+            settings = self._groups[group.entity_id] = effective(group)
+        bound = {b.entity_id: b for b in (*group.bindings, *entity.bindings)}
+        return self._made(entity, settings, name.address, name.port, bound.values(), group.enabled)
+
+    def _made(
+        self,
+        entity: ConfigEntity,
+        settings: Mapping[str, Setting],
+        ip: str,
+        port: int,
+        bound: Iterable[BoundTo],
+        group_enabled: bool,
+    ) -> MonitoredService:
+        return MonitoredService(
+            entity_id=entity.entity_id,
+            kind=entity.kind,
+            name=entity.name,
+            ip=ip,
+            port=port,
+            enabled=entity.enabled and group_enabled,
+            threshold=_number(settings["threshold"]),
+            health_monitor=settings["health_monitor"] is True,
+            path_monitor=settings["path_monitor"] is True,
+            path_monitor_individual=settings["path_monitor_individual"] is True,
+            internal=settings["internal"] is True,
+            node_groups=tuple(
+                sorted([self.entities.by_id[b.entity_id].name for b in bound if b.kind is Kind.NODE_GROUP])
+            ),
+            bindings=tuple([self._binding(b) for b in bound if b.kind is Kind.MONITOR]),
+        )
+
+    def _binding(self, bound: BoundTo) -> MonitorBinding:
+        key = (bound.entity_id, bound.weight, bound.enabled)
+        made = self._shared.get(key)
+        if made is None:
+            made = self._shared[key] = self._new_binding(bound, self.entities.by_id[bound.entity_id])
+        return made
+
+    def _new_binding(self, bound: BoundTo, monitor: ConfigEntity) -> MonitorBinding:
+        if monitor.entity_id not in self._monitors:
+            settings = effective(monitor)
+            self._monitors[monitor.entity_id] = settings, _probe_settings(settings)
+        settings, probe = self._monitors[monitor.entity_id]
+        kind, enabled = str(settings["type"]), monitor.enabled and bound.enabled
+        return MonitorBinding(
+            monitor_id=monitor.entity_id,
+            monitor_name=monitor.name,
+            type=kind,
+            weight=bound.weight,
+            counts=enabled and (kind not in MONITOR_TYPES or MONITOR_TYPES[kind].sets_state),
+            enabled=enabled,
+            settings=settings,
+            probe=probe,
+        )
+
+
+def _probe_settings(settings: Mapping[str, Setting]) -> Mapping[str, ProbeSetting]:
+    monitor_type = MONITOR_TYPES.get(str(settings["type"]))
+    own = monitor_type.own if monitor_type else ()  # a type that a newer release wrote has no probe here
+    return {
+        row.name: code_ranges(settings[row.key]) if row.shape is Shape.STATUS_CODES else settings[row.key]
+        for row in own
+        if row.key in settings
+    }
+
+
+def _number(value: Setting) -> int:
+    assert isinstance(value, int), f"{value!r} where a number was checked"
+    return value

@@ -1,0 +1,118 @@
+"""The table of kinds: for each, how people call it, its parameters, and what can be bound to it.
+
+Rule: whatever asks "may this be set, bound, disabled?" asks this table: the fold, the YAML reader and the command
+line's help alike. Names follow NetScaler where it has them. `state` is a parameter only for writing: records keep it
+as the entity's or the binding's `enabled`, and after `add` it is changed by `enable` and `disable`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.config import Kind
+from schemas.parameters.monitors import COMMENT, COMMON, MONITOR_TYPES, STATE
+from schemas.parameters.parameter import Parameter, Settings, Shape, Table
+
+PORT = Parameter("port", Shape.NUMBER, "its port", low=1, high=65_535, required=True)
+WEIGHT = Parameter("weight", Shape.NUMBER, "its weight in the sum that must reach the threshold", 1, 1, 100)
+BINDING_STATE = Parameter("state", Shape.CHOICE, "DISABLED: does not count", choices=("ENABLED", "DISABLED"))
+
+
+def individual_needs_path_monitor(given: Settings, effective: Settings) -> str | None:
+    """path_monitor_individual is only settable where path_monitor is on (T2)."""
+    if given.get("path_monitor_individual") is None or effective["path_monitor"]:
+        return None
+    return "path_monitor_individual can only be given where path_monitor is on: give path_monitor=yes, or leave it out"
+
+
+HEALTH = (
+    Parameter("threshold", Shape.NUMBER, "weight of UP monitors needed; 0: every one must be UP", 0, 0, 65_535),
+    Parameter("health_monitor", Shape.SWITCH, "no: its monitors do not decide its state", True),
+    Parameter("path_monitor", Shape.SWITCH, "every node pings it", False),
+    Parameter(
+        "path_monitor_individual",
+        Shape.SWITCH,
+        "a node without a path holds it DOWN for itself only",
+        True,
+        needs="path_monitor",
+    ),
+    Parameter("internal", Shape.SWITCH, "never distributed: every node monitors it", False, later=False),
+)
+
+SERVICE = Table(
+    (Parameter("address", Shape.ADDRESS, "its IP address", required=True), PORT, *HEALTH, STATE, COMMENT),
+    (individual_needs_path_monitor,),
+)
+SERVICE_GROUP = Table((*HEALTH, STATE, COMMENT), (individual_needs_path_monitor,))
+MEMBER = Table((STATE, COMMENT))
+VSERVER = Table(
+    (
+        Parameter("address", Shape.ADDRESS, "its IP address"),
+        Parameter("port", Shape.NUMBER, "its port", low=1, high=65_535),
+        Parameter(
+            "protocol",
+            Shape.CHOICE,
+            "what it speaks",
+            "HTTP",
+            choices=("HTTP", "SSL", "TCP", "SSL_TCP", "UDP", "DNS", "ANY"),
+            later=False,
+        ),
+        Parameter(
+            "method",
+            Shape.CHOICE,
+            "how it chooses a service",
+            "LEASTCONNECTION",
+            choices=("LEASTCONNECTION", "ROUNDROBIN", "LRTM", "CUSTOMLOAD"),
+        ),
+        STATE,
+        COMMENT,
+    )
+)
+NODE_GROUP = Table((COMMENT,))
+ANY_MONITOR = Table((*COMMON, *{row.name: row for kind in MONITOR_TYPES.values() for row in kind.own}.values()))
+"""For a monitor whose type is missing or unknown: that fault is told, and not also every parameter it meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """How people call a kind, in one and in many, and what its entities can do."""
+
+    noun: str
+    plural: str
+    table: Table
+    """For a monitor, the parameters of all types; `table_of` answers those of one type."""
+    can_disable: bool = True
+    can_rename: bool = True
+
+
+KINDS: dict[Kind, KindRow] = {
+    Kind.NODE_GROUP: KindRow("node group", "node_groups", NODE_GROUP, can_disable=False),
+    Kind.MONITOR: KindRow("monitor", "monitors", ANY_MONITOR),
+    Kind.SERVICE: KindRow("service", "services", SERVICE),
+    Kind.SERVICE_GROUP: KindRow("service group", "service_groups", SERVICE_GROUP),
+    Kind.MEMBER: KindRow("member", "members", MEMBER, can_rename=False),
+    Kind.VSERVER: KindRow("vserver", "vservers", VSERVER),
+}
+"""In the order in which they can be added: what is bound comes before what it is bound to."""
+
+MONITOR_BINDING = Table((WEIGHT, BINDING_STATE))
+SERVICE_BINDING = Table((WEIGHT,))
+NO_PARAMETERS = Table(())
+
+BINDINGS: dict[tuple[Kind, Kind], Table] = {
+    (Kind.SERVICE, Kind.MONITOR): MONITOR_BINDING,
+    (Kind.SERVICE_GROUP, Kind.MONITOR): MONITOR_BINDING,
+    (Kind.MEMBER, Kind.MONITOR): MONITOR_BINDING,
+    (Kind.VSERVER, Kind.SERVICE): SERVICE_BINDING,
+    (Kind.VSERVER, Kind.SERVICE_GROUP): SERVICE_BINDING,
+    (Kind.SERVICE, Kind.NODE_GROUP): NO_PARAMETERS,
+    (Kind.SERVICE_GROUP, Kind.NODE_GROUP): NO_PARAMETERS,
+    (Kind.VSERVER, Kind.NODE_GROUP): NO_PARAMETERS,
+}
+"""(holder, what is bound to it) -> the parameters of the binding. No row: cannot be bound."""
+
+
+def table_of(kind: Kind, settings: Settings) -> Table:
+    """The parameters of an entity; for a monitor they depend on its `type`, if that is a type at all."""
+    monitor_type = MONITOR_TYPES.get(str(settings.get("type", "")).strip().upper()) if kind is Kind.MONITOR else None
+    return monitor_type.table if monitor_type else KINDS[kind].table

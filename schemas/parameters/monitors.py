@@ -1,0 +1,95 @@
+"""The table of monitor types and their parameters (M-6, M-18): a new type of monitor is one row here.
+
+Rule: names and defaults are NetScaler's. `COMMON` holds what every type has; a type adds what only its own probe reads,
+and just those rows are handed to the probe. A row is here only if something acts on it: a parameter that is accepted
+and ignored is a lie to the operator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.parameters.durations import duration_text
+from schemas.parameters.parameter import Parameter, Settings, Shape, Table
+
+DAY_MS = 86_400_000
+LONGEST_MS = 30 * DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorType:
+    """A row: the type's name, what it does, its own parameters, and all of its parameters as one table."""
+
+    name: str
+    help: str
+    own: tuple[Parameter, ...]
+    sets_state: bool = True
+    """Off for a type that measures but never decides UP or DOWN (LOAD)."""
+    table: Table = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "table", Table((*COMMON, *self.own), RULES))
+
+
+def shorter_than_interval(given: Settings, effective: Settings) -> str | None:
+    """response_timeout < interval (M-18); at the shortest interval, 1 ms, they may be equal."""
+    interval, timeout = effective["interval_ms"], effective["response_timeout_ms"]
+    assert isinstance(interval, int)
+    assert isinstance(timeout, int)
+    if timeout < interval or timeout == interval == 1:
+        return None
+    source = "" if "response_timeout_ms" in given else " (the default)"
+    return (
+        f"response_timeout {duration_text(timeout)}{source} is not shorter than interval {duration_text(interval)}: "
+        f"give a shorter response_timeout, such as {duration_text(max(1, interval // 2))}"
+    )
+
+
+def failures_within_retries(given: Settings, effective: Settings) -> str | None:
+    """failure_retries ≤ retries (M-18): "6 of 10"; 0 means all of them."""
+    failures, retries = effective["failure_retries"], effective["retries"]
+    assert isinstance(failures, int)
+    assert isinstance(retries, int)
+    if failures <= retries:
+        return None
+    source = "" if "retries" in given else " (the default)"
+    return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
+
+
+RULES = (shorter_than_interval, failures_within_retries)
+
+STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
+COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
+
+TYPE_NAMES = ("TCP", "HTTP", "PING")
+
+COMMON = (
+    Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
+    Parameter("interval", Shape.DURATION, "time between two probes", 5_000, 1, LONGEST_MS),
+    Parameter("response_timeout", Shape.DURATION, "time to answer, shorter than the interval", 2_000, 1, LONGEST_MS),
+    Parameter("retries", Shape.NUMBER, "probes that are looked back at before DOWN", 3, 1, 127),
+    Parameter("failure_retries", Shape.NUMBER, "failures among `retries` that mean DOWN; 0 means all", 0, 0, 32),
+    Parameter("success_retries", Shape.NUMBER, "successes in a row that mean UP", 1, 1, 32),
+    Parameter("down_time", Shape.DURATION, "pause before a target that is DOWN is probed again", 30_000, 0, LONGEST_MS),
+    Parameter("reverse", Shape.SWITCH, "a success means DOWN, a failure UP", False),
+    Parameter("destination_ip", Shape.ADDRESS, "probe this address instead of the service's"),
+    Parameter("destination_port", Shape.NUMBER, "probe this port instead of the service's", low=1, high=65_535),
+    STATE,
+    COMMENT,
+)
+
+HTTP_OWN = (
+    Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024),
+    Parameter("response_codes", Shape.STATUS_CODES, "status codes that mean success", ("200",)),
+    Parameter("custom_headers", Shape.HEADERS, "header lines to send besides"),
+)
+
+MONITOR_TYPES: dict[str, MonitorType] = {
+    row.name: row
+    for row in (
+        MonitorType("TCP", "a TCP connection is accepted", ()),
+        MonitorType("HTTP", "an HTTP request is answered with one of the status codes", HTTP_OWN),
+        MonitorType("PING", "an ICMP echo is answered", ()),
+    )
+}
+assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"

@@ -1,0 +1,172 @@
+"""Reads one value of one parameter, as a person or a program gives it, into the form that records keep.
+
+Rule: a value that does not fit is an answer (`Unfit`) with what is wrong and what would fit, never an exception: a
+command collects all of its faults. Reading is the same for YAML, the command line and programs, and reading the kept
+form again gives the same, so the fold may read what a client has read already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+
+from schemas.config import Setting
+from schemas.parameters.durations import duration_ms, duration_text
+from schemas.parameters.parameter import Parameter, Shape
+
+SWITCH_WORDS = {"yes": True, "on": True, "true": True, "enabled": True} | {
+    "no": False,
+    "off": False,
+    "false": False,
+    "disabled": False,
+}
+HEADERS = 32
+"""Header lines of one monitor; more are refused."""
+HEADER_CHARACTERS = 1024
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*[^\r\n\0]*")
+_CODE_RANGE = re.compile(r"(\d{3})(?:\s*-\s*(\d{3}))?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A value that cannot stand: what is wrong, and what would fit."""
+
+    message: str
+
+
+def read(parameter: Parameter, value: object) -> Setting | Unfit:
+    """The value in its kept form, or why it does not fit. None stays None: back to the default."""
+    if value is None:
+        return None
+    return _READERS[parameter.shape](parameter, value)
+
+
+def written(parameter: Parameter, value: Setting) -> str:
+    """A kept value as a person would write it."""
+    if parameter.shape is Shape.DURATION and isinstance(value, int):
+        return duration_text(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value)
+
+
+def code_ranges(codes: Setting) -> tuple[tuple[int, int], ...]:
+    """Status codes in the kept form, such as ('200-299', '301'), as number ranges with both ends inside."""
+    bounds = (code.partition("-") for code in codes) if isinstance(codes, tuple) else ()
+    return tuple((int(low), int(high or low)) for low, _, high in bounds)
+
+
+def _unfit(parameter: Parameter, value: object, fits: str) -> Unfit:
+    return Unfit(f"{parameter.name} cannot be {_quoted(value)}: {fits}")
+
+
+def _quoted(value: object) -> str:
+    text = _CONTROL.sub("?", str(value))
+    return f'"{text[:60]}..."' if len(text) > 60 else f'"{text}"'
+
+
+def _switch(parameter: Parameter, value: object) -> Setting | Unfit:
+    if isinstance(value, bool):
+        return value
+    word = SWITCH_WORDS.get(value.strip().lower()) if isinstance(value, str) else None
+    return word if word is not None else _unfit(parameter, value, "write yes or no")
+
+
+def _number(parameter: Parameter, value: object) -> Setting | Unfit:
+    number = _whole(value)
+    if number is None or not parameter.low <= number <= parameter.high:
+        return _unfit(parameter, value, f"it is a whole number from {parameter.low} to {parameter.high}")
+    return number
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and len(value) < 20 and re.fullmatch(r"-?[0-9]+", value.strip()):
+        return int(value)
+    return None
+
+
+def _text(parameter: Parameter, value: object) -> Setting | Unfit:
+    text = value if isinstance(value, str) else str(value)
+    if not parameter.low <= len(text) <= parameter.high or _CONTROL.search(text):
+        fits = f"it is one line of {parameter.low} to {parameter.high} characters, without control characters"
+        return _unfit(parameter, value, fits)
+    return text
+
+
+def _choice(parameter: Parameter, value: object) -> Setting | Unfit:
+    wanted = str(value).strip().upper()
+    if wanted not in parameter.choices:
+        return _unfit(parameter, value, f"it is one of {', '.join(parameter.choices)}")
+    return wanted
+
+
+def _duration(parameter: Parameter, value: object) -> Setting | Unfit:
+    milliseconds = duration_ms(value) if isinstance(value, str) else None
+    if milliseconds is None and isinstance(value, int) and not isinstance(value, bool):
+        milliseconds = value
+    if milliseconds is None:
+        return _unfit(parameter, value, "it is a number with a unit, such as 500ms, 5s or 2min")
+    if not parameter.low <= milliseconds <= parameter.high:
+        bounds = f"{duration_text(parameter.low)} to {duration_text(parameter.high)}"
+        return _unfit(parameter, duration_text(max(0, milliseconds)), f"it is from {bounds}")
+    return milliseconds
+
+
+def _address(parameter: Parameter, value: object) -> Setting | Unfit:
+    address = canonical_address(str(value))
+    return address or _unfit(parameter, value, "it is an IPv4 or IPv6 address, such as 10.0.0.1 or 2001:db8::1")
+
+
+@lru_cache(maxsize=8192)
+def canonical_address(text: str) -> str | None:
+    """The one spelling of an IP address; None if the text is not one. Scoped addresses (fe80::1%eth0) are refused."""
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    return None if "%" in text else str(address)
+
+
+def _status_codes(parameter: Parameter, value: object) -> Setting | Unfit:
+    parts = [str(part) for part in value] if isinstance(value, tuple | list) else str(value).split(",")
+    codes: list[str] = []
+    for part in parts:
+        match = _CODE_RANGE.fullmatch(part.strip())
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 100 <= low <= high <= 599:
+            return _unfit(parameter, part, "status codes are 100 to 599, alone or as ranges, such as 200-299,301")
+        codes.append(str(low) if low == high else f"{low}-{high}")
+    return tuple(dict.fromkeys(codes))
+
+
+def _headers(parameter: Parameter, value: object) -> Setting | Unfit:
+    lines = [str(line) for line in value] if isinstance(value, tuple | list) else str(value).split("\\n")
+    if len(lines) > HEADERS:
+        return _unfit(parameter, f"{len(lines)} lines", f"at most {HEADERS} header lines")
+    for line in lines:
+        if not _HEADER.fullmatch(line) or len(line) > HEADER_CHARACTERS:
+            fits = f"a header line is like 'Host: example.org', at most {HEADER_CHARACTERS} characters"
+            return _unfit(parameter, line, fits)
+    return tuple(lines)
+
+
+_READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
+    Shape.SWITCH: _switch,
+    Shape.NUMBER: _number,
+    Shape.TEXT: _text,
+    Shape.CHOICE: _choice,
+    Shape.DURATION: _duration,
+    Shape.ADDRESS: _address,
+    Shape.STATUS_CODES: _status_codes,
+    Shape.HEADERS: _headers,
+}
