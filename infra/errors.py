@@ -33,6 +33,10 @@ class NoSpace(InfraError):
     """The disk has too little room for the jars or the broker's data."""
 
 
+class FolderRefused(InfraError):
+    """A folder cannot be made or written."""
+
+
 class JavaMissing(InfraError):
     """The Java runtime wheel is not installed or does not run."""
 

@@ -25,7 +25,8 @@ from typing import Self
 from infra.errors import BrokerDied, BrokerRunning, PortTaken
 from infra.kafka import java
 from infra.kafka.answering import answers
-from infra.kafka.jars import ensure_jars, kafka_version, read_lock, require_space
+from infra.kafka.disk import require_space, writable_folder
+from infra.kafka.jars import ensure_jars, kafka_version, read_lock
 from infra.kafka.process import PidFile, RunningProcess, read_pid_file, start_time, wait_gone
 from infra.kafka.settings import HOST, properties, write_properties
 from infra.kafka.startup import startup_options
@@ -75,8 +76,7 @@ class Broker:
         win over ours; `java_options` replace those that use the start-up cache. Raises an InfraError: BrokerRunning,
         PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an error no process is left.
         """
-        data_dir = data_dir.resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir = writable_folder(data_dir.resolve())
         log_path = (log_path or data_dir / "kafka.log").resolve()
         with _only_starter(data_dir):
             _refuse_running(data_dir)
@@ -93,10 +93,15 @@ class Broker:
             arguments = java.command(runtime, jars, java.BROKER_CLASS, heap_mb, [str(configuration)], options)
             child = java.spawn(arguments, log_path, data_dir)
             known = PidFile(child.pid, start_time(child.pid) or "gone", port, kafka_version(read_lock()), str(log_path))
-            known.write(data_dir / "broker.pid")
-            _await_answer(child, known, deadline_s)
-            (data_dir / "port").write_text(str(port), encoding="utf-8")
-            return cls(data_dir, known, child)
+            broker = cls(data_dir, known, child)
+            try:
+                known.write(data_dir / "broker.pid")
+                _await_answer(child, known, deadline_s)
+                (data_dir / "port").write_text(str(port), encoding="utf-8")
+            except BaseException:  # Ctrl-C too: no process is left without an owner
+                broker.kill()
+                raise
+            return broker
 
     @classmethod
     def attach(cls, data_dir: Path) -> Self | None:
@@ -211,9 +216,6 @@ def _await_answer(child: subprocess.Popen[bytes], known: PidFile, deadline_s: fl
             return
         time.sleep(POLL_S)
     told = f"ended with code {child.returncode}" if child.returncode is not None else f"silent after {deadline_s:g} s"
-    if child.returncode is None:
-        child.kill()
-        child.wait()
     raise BrokerDied(
         f"the broker did not start ({told}):\n{java.last_lines(Path(known.log_path))}",
         known.log_path,

@@ -9,18 +9,17 @@ in this repository.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.errors import ChecksumMismatch, InfraError, NoNetwork, NoSpace
+from infra.errors import ChecksumMismatch, NoNetwork
+from infra.kafka.disk import disk_failure, require_space, writable_folder
 
 LOCK_PATH = Path(__file__).with_name("kafka.lock")
 DOWNLOAD_BYTES = 64 << 20  # what the jars need on disk, and a little more
@@ -78,8 +77,7 @@ def ensure_jars(
     Raises ChecksumMismatch (a jar in the cache or fetched is another one), NoNetwork, NoSpace.
     """
     wanted = read_lock() if jars is None else jars
-    folder = directory or cache_dir(kafka_version(wanted))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(directory or cache_dir(kafka_version(wanted)))
     with _one_at_a_time(folder / ".lock"):
         missing = [jar for jar in wanted if not (folder / jar.file_name).exists()]
         if missing:
@@ -87,17 +85,6 @@ def ensure_jars(
             progress(f"fetching Apache Kafka {kafka_version(wanted)}: {len(missing)} of {len(wanted)} jars, once")
             _fetch_all(missing, folder)
         return [_verified(jar, folder / jar.file_name) for jar in wanted]
-
-
-def require_space(folder: Path, needed_bytes: int) -> None:
-    """Raises NoSpace when the disk of `folder` has less than `needed_bytes` free."""
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < needed_bytes:
-        raise NoSpace(
-            f"{free_bytes >> 20} MB are free, {needed_bytes >> 20} MB are needed",
-            str(folder),
-            "free some disk space, or choose another disk (--data-dir for the broker, XDG_CACHE_HOME for its jars)",
-        )
 
 
 def sha256_of(path: Path) -> str:
@@ -144,13 +131,7 @@ def _fetch(jar: Jar, scratch: Path) -> Path:
             "or use a Kafka you have: --bootstrap HOST:PORT",
         ) from error
     except OSError as error:
-        raise _disk_failure(error, scratch) from error
-
-
-def _disk_failure(error: OSError, folder: Path) -> InfraError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace("the disk filled up", str(folder), "free some disk space, then start again")
-    return InfraError(f"cannot write: {error}", str(folder), "make the folder writable, or set XDG_CACHE_HOME to one")
+        raise disk_failure(error, scratch) from error
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The jar lock: what is committed, and what happens when a jar is wrong, missing, or has no room."""
+"""The jar lock: what is committed, and what happens when a jar is wrong or missing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.errors import ChecksumMismatch, NoNetwork, NoSpace
-from infra.kafka.jars import LOCK_PATH, MIRROR_VARIABLE, Jar, ensure_jars, kafka_version, read_lock, require_space
+from infra.errors import ChecksumMismatch, NoNetwork
+from infra.kafka.jars import LOCK_PATH, MIRROR_VARIABLE, Jar, ensure_jars, kafka_version, read_lock
 
 CONTENT = b"a jar"
 JAR = Jar("org.apache.kafka", "kafka_2.13", "4.3.0", hashlib.sha256(CONTENT).hexdigest())
@@ -43,8 +43,3 @@ def test_no_network_while_a_jar_is_missing(tmp_path: Path, monkeypatch: pytest.M
         ensure_jars([JAR], tmp_path)
     assert "--bootstrap" in told.value.fix
     assert not list(tmp_path.glob("*.jar"))
-
-
-def test_no_space(tmp_path: Path) -> None:
-    with pytest.raises(NoSpace, match="are needed"):
-        require_space(tmp_path, 1 << 60)
