@@ -4,15 +4,15 @@
 #   docker run --network host watchbill node --id b0 --bootstrap kafka:9092
 #
 # Two stages: what is needed to install (a compiler may be, where PyPI has no wheel) does not travel in the result.
-# What is installed comes from requirements.lock, by hash. BASE is an argument so that a site can give its own image: any
+# What is installed comes from requirements-node.lock, by hash. BASE is an argument so that a site can give its own image: any
 # Debian with Python 3.11 or newer.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/watchbill
-COPY requirements.lock /src/
-RUN /opt/watchbill/bin/python -m pip install --require-hashes -r /src/requirements.lock
+COPY requirements-node.lock /src/
+RUN /opt/watchbill/bin/python -m pip install --require-hashes -r /src/requirements-node.lock
 COPY pyproject.toml README.md LICENSE /src/
 COPY schemas /src/schemas
 COPY streams /src/streams

@@ -3,7 +3,7 @@
 #   make test    every check and every test
 #   make setup   only the environment, .venv (quick when nothing changed)
 #   make bench   the figures of the README, measured here
-#   make lock    maintainers: resolve requirements.lock and infra/kafka/kafka.lock anew
+#   make lock    maintainers: resolve the locks anew, of Python packages and of Kafka's jars
 
 PYTHON ?= python3
 VENV := .venv
@@ -48,10 +48,15 @@ check: setup
 bench: kafka
 	@for name in placement replay pipeline failover; do $(BIN)/python -m tests.bench $$name --json || exit 1; done
 
+# Two locks: everything, for work on Watchbill; and what a node runs with, for the image. The second takes its versions
+# from the first.
+COMPILE = PIP_FIND_LINKS= PIP_NO_INDEX= $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+  --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options --extra node --extra kafka
+
 lock: setup
-	PIP_FIND_LINKS= PIP_NO_INDEX= $(BIN)/pip-compile --quiet --generate-hashes --extra node --extra kafka --extra dev \
-	  --allow-unsafe --strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-	  --no-emit-options --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --upgrade --output-file requirements.lock pyproject.toml
+	cp requirements.lock requirements-node.lock
+	$(COMPILE) --all-build-deps --output-file requirements-node.lock pyproject.toml
 	$(BIN)/python -m infra.kafka.lock
 
 clean:
