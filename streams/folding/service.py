@@ -107,7 +107,7 @@ class ServiceFold:
         if config is None:
             return self._remove()
         before, record = self.config, self.record
-        held = {} if before or not record else {binding.monitor_id: binding for binding in record.bindings}
+        held = {binding.monitor_id: binding for binding in record.bindings} if record else {}
         self.bindings = new_bindings(config.bindings, self.bindings, held)
         self.config = config
         for binding in self.bindings.values():
