@@ -25,10 +25,13 @@ from connectors.kafka.places import BadRecord, LogRecord, Place, bad_record
 from connectors.kafka.settings import KafkaAccess
 from connectors.kafka.start import first_fault, first_offsets
 
-BATCH_RECORDS = 10_000
+BATCH_RECORDS = 1_000
+"""Records taken at a time. More keep more message objects alive, which the garbage collector then walks in vain."""
 POLL_S = 0.1
 RETRY_S = 0.25
 ASK_S = 1.0
+MISSING_LOOKS = 4
+"""A topic is missing when it was not there so many times in a row: a new one is not known everywhere at once."""
 SILENT_S = 5.0
 """Longer without a word from Kafka, and the reader is not connected."""
 
@@ -67,6 +70,8 @@ class LogReader:
         self._behind: dict[Place, int] = {}
         self._log, self._voice = structlog.get_logger("watchbill.log_reader"), ClientLog(access.client_id)
         self._fault: LogFault | None = None
+        self._missing_looks = 0
+        self._gap: tuple[Place, str] | None = None
         self._contact_s, self._answering = -math.inf, False
         self._caught_up, self._stopping, self._changed = threading.Event(), threading.Event(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"log-reader-{access.client_id}", daemon=True)
@@ -76,7 +81,10 @@ class LogReader:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; no callback runs after it has returned. May be called twice, and before `begin`."""
+        """Ends the thread; no callback runs after it has returned. May be called twice, and before `begin`.
+
+        Takes POLL_S, or up to three seconds while the first answer of a silent broker is awaited.
+        """
         self._stopping.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
@@ -111,7 +119,7 @@ class LogReader:
     def wait_ready(self, deadline_s: float) -> LogFault | None:
         """Waits until `ready`. None if it is, else why not.
 
-        A missing topic or a final fault ends the wait at once; a silent broker is waited for.
+        A final fault, or a topic that stays missing, ends the wait; anything else is waited for.
         """
         with self._changed:
             self._changed.wait_for(lambda: self.ready or self._hopeless(), deadline_s)
@@ -120,7 +128,7 @@ class LogReader:
             return self._fault or self._why_late(deadline_s)
 
     def _hopeless(self) -> bool:
-        return self._fault is not None and self._fault.kind is not FaultKind.NO_ANSWER
+        return self._fault is not None and (self._fault.final or self._missing_looks >= MISSING_LOOKS)
 
     def _why_late(self, deadline_s: float) -> LogFault:
         if not self.connected:
@@ -129,27 +137,31 @@ class LogReader:
         return still_behind(sum(end - self._positions[place] for place, end in behind.items()), deadline_s)
 
     def _run(self) -> None:
+        watch = LogWatch(self._access, {place.topic for place in self._start}, self._voice)
+        if not self._find(watch):
+            return
+        # Made only now: a client assigned at once asks for its topic with its first words, an idle one a second later.
         consumer = Consumer({**self._access.reader(), "error_cb": self._error, "logger": self._voice})
         try:
-            watch = LogWatch(self._access, {place.topic for place in self._start}, self._voice)
-            if self._assign(consumer, watch):
-                self._follow(consumer, watch)
+            consumer.assign([TopicPartition(*place, offset) for place, offset in self._positions.items()])
+            self._note_caught_up()
+            self._follow(consumer, watch)
         finally:
             self._answering = False
             consumer.close()
 
-    def _assign(self, consumer: Any, watch: LogWatch) -> bool:
-        """Tries until the log can be read; False if that will never be, or if the reader was stopped."""
+    def _find(self, watch: LogWatch) -> bool:
+        """Asks until the log can be read; False if that will never be, or if the reader was stopped."""
         while not self._stopping.is_set():
             bounds = watch.bounds(self._start)
-            fault = bounds if isinstance(bounds, LogFault) else self._begin_at(consumer, bounds)
+            fault = bounds if isinstance(bounds, LogFault) else self._accept(bounds)
             self._set_fault(fault)
             if fault is None or fault.final:
                 return fault is None
             self._stopping.wait(RETRY_S)
         return False
 
-    def _begin_at(self, consumer: Any, bounds: LogBounds) -> LogFault | None:
+    def _accept(self, bounds: LogBounds) -> LogFault | None:
         offsets = first_offsets(self._start, bounds)
         fault = first_fault(offsets, bounds, self.topic_ids)
         if fault is not None:
@@ -158,9 +170,7 @@ class LogReader:
         self.ends = bounds.ends
         self._positions.update(offsets)
         self._behind = {place: bounds.ends[place] for place, offset in offsets.items() if offset < bounds.ends[place]}
-        consumer.assign([TopicPartition(*place, offset) for place, offset in offsets.items()])
         self._contact(time.monotonic())
-        self._note_caught_up()
         return None
 
     def _follow(self, consumer: Any, watch: LogWatch) -> None:
@@ -170,11 +180,19 @@ class LogReader:
             first = consumer.poll(POLL_S)
             if first is not None:
                 self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
+            if self._gap is not None:
+                self._set_fault(self._why_gone(watch, *self._gap))
             now_s = time.monotonic()
             if now_s - asked_s >= (ASK_S if self._answering else RETRY_S):
                 asked_s = now_s
                 watch.ask()
             self._hear(watch.answer(self.topic_ids))
+
+    def _why_gone(self, watch: LogWatch, place: Place, text: str) -> LogFault:
+        """An offset that is not there: another topic under the old name, or records deleted before they were read."""
+        bounds = watch.bounds(self._start)
+        fault = first_fault(self._positions, bounds, self.topic_ids) if isinstance(bounds, LogBounds) else bounds
+        return fault if fault is not None and fault.final else records_gone(*place, text)
 
     def _hear(self, answer: float | LogFault | None) -> None:
         if isinstance(answer, LogFault):
@@ -222,7 +240,7 @@ class LogReader:
             self._reached(place, event.offset())
             self._behind.pop(place, None)
         elif code in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
-            self._set_fault(records_gone(*place, event.error().str()))
+            self._gap = (place, event.error().str())
         else:
             self._voice.error(event.error().name(), event.error().str())
 
@@ -250,11 +268,11 @@ class LogReader:
         self._voice.error(error.name(), error.str())
 
     def _set_fault(self, fault: LogFault | None) -> None:
-        if fault == self._fault:
-            return
         with self._changed:
-            self._fault = fault
+            missing = fault is not None and fault.kind is FaultKind.TOPIC_MISSING
+            self._missing_looks = self._missing_looks + 1 if missing else 0
+            before, self._fault = self._fault, fault
             self._changed.notify_all()
-        if fault is not None:
+        if fault is not None and fault != before:
             self._log.warning("log_fault", kind=fault.kind.value, text=fault.message)
             self._on_fault(fault)

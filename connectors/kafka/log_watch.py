@@ -48,16 +48,19 @@ class LogWatch:
 
     def bounds(self, places: Iterable[Place]) -> LogBounds | LogFault:
         """What stands in the log now. Waits at most some seconds for an answer."""
-        spots = [TopicPartition(place.topic, place.partition) for place in places]
+        wanted = [TopicPartition(*place) for place in places]
+        # All three questions at once: the time of one answer, not of three.
         described = self._describe()
+        oldest, ends = self._offsets(wanted, OffsetSpec.earliest()), self._offsets(wanted, OffsetSpec.latest())
         try:
             topics = {name: future.result() for name, future in described.items()}
-            oldest, ends = self._offsets(spots, OffsetSpec.earliest()), self._offsets(spots, OffsetSpec.latest())
+            counts = {name: len(topic.partitions) for name, topic in topics.items()}
+            there = [place for place in oldest if place.partition < counts[place.topic]]
             return LogBounds(
                 {name: str(topic.topic_id) for name, topic in topics.items()},
-                {name: len(topic.partitions) for name, topic in topics.items()},
-                {place: future.result().offset for place, future in oldest.items()},
-                {place: future.result().offset for place, future in ends.items()},
+                counts,
+                {place: oldest[place].result().offset for place in there},
+                {place: ends[place].result().offset for place in there},
             )
         except KafkaException as error:
             return self._fault(error, described)

@@ -98,7 +98,7 @@ class OwnProducer:
 
     def waiting(self) -> int:
         """Records sent whose fate is not known yet."""
-        return len(self._client)
+        return max(0, self.sent - self.delivered - self.failed)
 
     def flush(self, deadline_s: float) -> int:
         """Waits until nothing waits, at most so long; how many records still do."""

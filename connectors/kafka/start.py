@@ -17,7 +17,7 @@ from connectors.kafka.places import BEGINNING, END, Place
 def first_offsets(start: Mapping[Place, int], bounds: LogBounds) -> dict[Place, int]:
     """The offset of the first record to read of each place."""
     logical = {BEGINNING: bounds.oldest, END: bounds.ends}
-    return {place: logical[offset][place] if offset in logical else offset for place, offset in start.items()}
+    return {place: logical[offset].get(place, 0) if offset in logical else offset for place, offset in start.items()}
 
 
 def first_fault(offsets: Mapping[Place, int], bounds: LogBounds, topic_ids: Mapping[str, str]) -> LogFault | None:
@@ -26,8 +26,8 @@ def first_fault(offsets: Mapping[Place, int], bounds: LogBounds, topic_ids: Mapp
         if bounds.topic_ids.get(topic, known) != known:
             return topic_recreated(topic, known, bounds.topic_ids[topic])
     for topic, found in bounds.partitions.items():
-        wanted = sum(place.topic == topic for place in offsets)
-        if any(place.topic == topic and place.partition >= found for place in offsets):
+        wanted = max((place.partition + 1 for place in offsets if place.topic == topic), default=0)
+        if wanted > found:
             return wrong_partitions(topic, found, wanted)
     for place, offset in offsets.items():
         if not bounds.oldest[place] <= offset <= bounds.ends[place]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from connectors.kafka.places import BadRecord, LogRecord, bad_record
-from schemas.codec import HEADER_BYTES, WRITTEN, Unreadable, decode, peek_order
+from schemas.codec import WRITTEN, Unreadable, decode, peek_order
 from schemas.identifiers import EntityId
 from schemas.limits import ENTITY_BYTES
 from schemas.precedence import Order, supersedes
@@ -22,7 +22,7 @@ from schemas.states import ServiceState
 REMOVED_KEYS = 100_000
 """Removed services remembered; at more, the one removed first is forgotten, and a late record of it would be taken."""
 
-_STATE_HEADERS = frozenset(header for header, written in WRITTEN.items() if written.record_type is ServiceState)
+_STATE_HEADERS = tuple(header for header, written in WRITTEN.items() if written.record_type is ServiceState)
 
 
 class Verdict(Enum):
@@ -56,19 +56,18 @@ class StateMap:
 
     def replay(self, records: Iterable[LogRecord], stale: list[StaleRecord], bad: list[BadRecord]) -> None:
         """Takes many records, fast: of a key seen for the first time only the schema is looked at."""
-        values, removed = self.values, self.removed
+        place, removed = self.values.setdefault, self.removed
         for record in records:
             key, value = record.key(), record.value()
             if (
                 key
-                and value is not None
-                and key not in values
-                and key not in removed
-                and key.isascii()
-                and value[:HEADER_BYTES] in _STATE_HEADERS
+                and value
+                and value.startswith(_STATE_HEADERS)
                 and len(value) <= ENTITY_BYTES
+                and key.isascii()
+                and not (removed and key in removed)
+                and place(key, value) is value
             ):
-                values[key] = value
                 continue
             try:
                 self.apply(record, key, value, stale)

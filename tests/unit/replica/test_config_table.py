@@ -1,0 +1,88 @@
+"""Entities come to light with their mark, all of a command or nothing of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.replica.config_table import ConfigTable, EntityChange, entity_key
+from schemas.codec import Unreadable, encode
+from schemas.config import ConfigEntity, ConfigRevision, Kind
+from schemas.identifiers import EntityId
+
+
+def entity(entity_id: str, revision: int, name: str = "web") -> ConfigEntity:
+    return ConfigEntity(EntityId(entity_id), Kind.SERVICE, name, revision, True, {"port": 80}, ())
+
+
+def put(table: ConfigTable, item: ConfigEntity) -> None:
+    assert table.take(entity_key(item).encode(), encode(item)) is None
+
+
+def mark(table: ConfigTable, offset: int) -> list[EntityChange] | None:
+    return table.take(b"revision", encode(ConfigRevision(offset, f"c{offset}")))
+
+
+def test_nothing_of_a_command_shows_before_its_mark() -> None:
+    table, first, second = ConfigTable(), entity("5-0", 5), entity("5-1", 5, "db")
+    put(table, first)
+    put(table, second)
+    assert table.entities == {}
+    assert mark(table, 5) == [
+        EntityChange("SERVICE/5-0", None, first),
+        EntityChange("SERVICE/5-1", None, second),
+    ]
+    assert table.revision == 5
+
+
+def test_an_entity_behind_the_mark_waits_for_its_own() -> None:
+    table = ConfigTable()
+    put(table, entity("5-0", 5))
+    put(table, entity("6-0", 6))
+    mark(table, 5)
+    assert list(table.entities) == ["SERVICE/5-0"]
+    mark(table, 6)
+    assert list(table.entities) == ["SERVICE/5-0", "SERVICE/6-0"]
+
+
+def test_a_tombstone_takes_effect_with_the_mark() -> None:
+    table, held = ConfigTable(), entity("5-0", 5)
+    put(table, held)
+    mark(table, 5)
+    assert table.take(b"SERVICE/5-0", None) is None
+    assert list(table.entities) == ["SERVICE/5-0"]
+    assert mark(table, 6) == [EntityChange("SERVICE/5-0", held, None)]
+
+
+def test_a_command_written_twice_changes_nothing_the_second_time() -> None:
+    table, held = ConfigTable(), entity("5-0", 5)
+    for expected in ([EntityChange("SERVICE/5-0", None, held)], []):
+        put(table, held)
+        assert mark(table, 5) == expected
+
+
+def test_an_older_revision_does_not_come_back() -> None:
+    table = ConfigTable()
+    put(table, entity("5-0", 7, "new"))
+    mark(table, 7)
+    put(table, entity("5-0", 5, "old"))
+    assert mark(table, 5) == []
+    assert table.entities["SERVICE/5-0"].name == "new"
+    assert table.revision == 7
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        (None, encode(entity("5-0", 5)), "no key"),
+        (b"\xff", encode(entity("5-0", 5)), "no UTF-8 text"),
+        (b"SERVICE/9-9", encode(entity("5-0", 5)), "is the entity SERVICE/5-0"),
+        (b"revision", encode(entity("5-0", 5)), "holds a ConfigEntity, not a ConfigRevision"),
+        (b"revision", None, "no value"),
+        (b"SERVICE/5-0", encode(ConfigRevision(5, "c")), "holds a ConfigRevision, not a ConfigEntity"),
+    ],
+)
+def test_bad_records_change_nothing(key: bytes | None, value: bytes | None, told: str) -> None:
+    table = ConfigTable()
+    with pytest.raises(Unreadable, match=told):
+        table.take(key, value)
+    assert (table.entities, table.revision) == ({}, -1)
