@@ -50,6 +50,7 @@ class Entry:
         "due_ms",
         "family",
         "fault",
+        "interval_ms",
         "number",
         "owned",
         "phase_ms",
@@ -61,6 +62,7 @@ class Entry:
         "spread",
         "stage",
         "started_ns",
+        "timeout_ms",
         "transport",
         "unsent",
     )
@@ -69,6 +71,8 @@ class Entry:
         self.binding = binding
         self.number = binding.number
         self.spread = spread_of(binding.schedule_key)
+        self.interval_ms = binding.interval_ms
+        self.timeout_ms = binding.timeout_ms
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
         self.run = RunLength(binding.number, binding.window, self.spread)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET

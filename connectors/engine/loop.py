@@ -76,7 +76,8 @@ class ProbeLoop:
 
     def answered(self, entry: Entry, outcome: Outcome) -> None:
         """The target answered, or refused: the time until now is its response time."""
-        self._conclude(entry, outcome, max(0, self._now_ns - entry.started_ns) // 1000)
+        elapsed_ns = self._now_ns - entry.started_ns
+        self._conclude(entry, outcome, elapsed_ns // 1000 if elapsed_ns > 0 else 0)
 
     def unanswered(self, entry: Entry, outcome: Outcome) -> None:
         """The probe ended without an answer: there is no response time."""
@@ -181,7 +182,7 @@ class ProbeLoop:
         if conversation is None or transport is None:
             self.unanswered(entry, entry.fault or inconclusive(Reason.LOCAL_ERROR, "no way to probe this"))
             return
-        entry.deadline_ms = deadline_ms = self._patient_ms + entry.binding.timeout_ms + 1
+        entry.deadline_ms = deadline_ms = self._patient_ms + entry.timeout_ms + 1
         self._deadlines.put(deadline_ms, entry)
         try:
             conversation.begin()
@@ -190,7 +191,7 @@ class ProbeLoop:
             self._broken(entry, error)
 
     def _schedule_next(self, entry: Entry, pause_ms: int) -> None:
-        interval_ms = entry.binding.interval_ms
+        interval_ms = entry.interval_ms
         if interval_ms == 0:
             entry.due_ms = NEVER
             return

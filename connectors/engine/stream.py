@@ -10,6 +10,7 @@ ACK and the target's program is not even woken. `SocketType` is the C class: the
 from __future__ import annotations
 
 from errno import EINPROGRESS
+from pathlib import Path
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
 from socket import IPPROTO_TCP, SO_ERROR, SO_LINGER, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOL_SOCKET, SocketType
 from socket import TCP_QUICKACK as QUICKACK
@@ -18,7 +19,8 @@ from struct import pack
 from connectors.engine.entry import CONNECTING, TALKING, Entry
 from connectors.engine.transport import Engine
 from connectors.probes.contract import Step
-from connectors.probes.outcome import Outcome, from_errno
+from connectors.probes.outcome import Outcome, down, from_errno
+from schemas.probes import Reason
 
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 RESET_ON_CLOSE = pack("ii", 1, 0)
@@ -37,6 +39,7 @@ class StreamTransport:
         self._handlers = engine.handlers
         self._poller = poller
         self.flights: dict[int, Entry] = {}
+        self._local_ports = first_local_port()
 
     def launch(self, entry: Entry) -> None:
         """Open a socket and begin to connect."""
@@ -77,6 +80,9 @@ class StreamTransport:
                     self._end(entry, from_errno(error_number, f"connect to {entry.binding.target}"))
                     return
             if not event & EPOLLOUT:
+                return
+            if entry.address[1] >= self._local_ports and is_self_connection(sock):
+                self._end(entry, down(Reason.REFUSED, f"connect to {entry.binding.target}: nobody listens there"))
                 return
             entry.stage = TALKING
             if not self._step(entry, conversation.connected()):
@@ -129,3 +135,20 @@ class StreamTransport:
         self.abandon(entry)
         entry.unsent = b""
         self._engine.answered(entry, outcome)
+
+
+def is_self_connection(sock: SocketType) -> bool:
+    """Whether the kernel gave the socket the very port it connects to: then it speaks with itself, and nobody listens.
+
+    TCP allows it (simultaneous open, RFC 9293, section 3.5), and it happens to one in 28,000 probes of a closed port of
+    this machine, if that port is among those the kernel gives out.
+    """
+    return bool(sock.getsockname() == sock.getpeername())
+
+
+def first_local_port() -> int:
+    """The lowest port that the kernel gives to outgoing connections."""
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 1024

@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.engine import frames
 from connectors.engine.binding import Binding
+from connectors.engine.entry import IDLE
 from connectors.engine.frames import FrameKind, FrameReader
 from connectors.engine.loop import ProbeLoop
 from connectors.engine.runs import RunReport
@@ -71,6 +72,11 @@ class Harness:
         while not condition():
             assert time.monotonic() < limit, f"not within {DEADLINE_S:g} s: {what}; reports {self.reports}"
             self.turn()
+
+    def until_idle(self) -> None:
+        """Turn, without reading what the engine says, until no probe is in flight."""
+        while any(entry.stage is not IDLE for entry in self.loop.table.entries.values()):
+            self.loop.turn()
 
     def first(self, row: Binding) -> RunReport:
         """Probe one binding and return the report of its first probe."""

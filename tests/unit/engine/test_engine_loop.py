@@ -94,6 +94,24 @@ def test_at_the_limit_probes_are_delayed_not_lost() -> None:
         harness.until(lambda: max(row.lag_ms for row in harness.statistics) > 250, "the lag is told")
 
 
+def test_a_node_that_does_not_read_delays_probes_and_loses_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.engine.uplink.OUTBOX_BYTES", 100_000)
+    with closed_port() as port, engine() as harness:
+        harness.probe(*[binding(number, port=port, interval_ms=10, window=10**6) for number in range(1, 301)])
+        limit = time.monotonic() + 20
+        while not harness.loop.uplink.full and time.monotonic() < limit:
+            harness.loop.turn()
+        entries = harness.loop.table.entries.values()
+        harness.until_idle()
+        begun = sum(entry.run.count for entry in entries)
+        for _ in range(3):
+            harness.loop.turn()
+        assert sum(entry.run.count for entry in entries) == begun
+        known = harness.loop.table.entries[1].run.count
+        harness.until(lambda: harness.of(1)[-1:] and harness.of(1)[-1].count > known + 3, "it goes on")
+        assert [report.count for report in harness.of(1)] == list(range(1, len(harness.of(1)) + 1))
+
+
 @contextmanager
 def files_limited_to(number: int) -> Iterator[None]:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from connectors.engine.stream import is_self_connection
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
 from tests.unit.engine.servers import black_hole, closed_port, serving, silent
@@ -53,3 +54,12 @@ def test_a_port_that_is_none_says_so() -> None:
         report = harness.first(binding(port=0))
     assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
     assert report.detail == "port 0 of service1 is not a TCP port: give 1 to 65535"
+
+
+def test_a_connection_to_itself_is_nobody_listening() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(sock.getsockname())
+        assert is_self_connection(sock)
+    with serving(silent) as port, socket.create_connection(("127.0.0.1", port)) as sock:
+        assert not is_self_connection(sock)
