@@ -1,0 +1,81 @@
+"""Bench `failover`: kill -9 and SIGTERM of nodes, until every service of the lost node has a state of its new owner.
+
+What is measured: from the signal to the moment at which a StateReplica outside the cluster has applied, for the last of
+the node's services, a state that names another owner. The session time-out is 1.5 s; a killed node is noticed by the
+consumer group when its session ends, so 1.5 s less the time since its last heartbeat is the floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import statistics
+import sys
+import time
+from typing import Any
+
+from infra.cluster.nodes import wait_until
+from schemas.identifiers import NodeId
+from tests.bench.rig import Rig, rig
+
+NODE_IDS = ("b0", "b1", "b2")
+DEADLINE_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the bench."""
+    parser.add_argument("--services", type=int, default=10_000)
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--terms", type=int, default=10)
+    parser.add_argument("--interval", default="5s", help="interval of the probes")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """`{"services", "kill_p50_s", "kill_p99_s", "term_p50_s", "term_p99_s", ...}`; p99 of few rounds is the worst."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as target, rig(NODE_IDS, progress=_say) as cluster:
+        port = target.getsockname()[1]
+        applied_s = cluster.add_services(arguments.services, interval=arguments.interval, port=port)
+        _say(f"{arguments.services} services with a state after {applied_s:.1f} s, owners {cluster.seen.by_owner()}")
+        kills = [_round(cluster, NODE_IDS[number % 3], kill=True) for number in range(arguments.kills)]
+        terms = [_round(cluster, NODE_IDS[number % 3], kill=False) for number in range(arguments.terms)]
+    return {
+        "services": arguments.services,
+        "applied_s": round(applied_s, 2),
+        **_figures("kill", kills),
+        **_figures("term", terms),
+    }
+
+
+def _round(cluster: Rig, node_id: str, *, kill: bool) -> float:
+    """End one node, wait until each of its services is another's, start it again and wait until it owns its share."""
+    node = cluster.nodes.running[NodeId(node_id)]
+    orphans = cluster.seen.owned_by(node.node_id)
+    started = time.monotonic()
+    if kill:
+        node.kill()
+    else:
+        node.terminate()
+    wait_until(lambda: not cluster.seen.owned_by(node.node_id), DEADLINE_S, f"new owners for {node_id}'s services")
+    with cluster.seen.lock:
+        took_s = max(cluster.seen.owners[service][0] for service in orphans) - started
+    node.stop()
+    cluster.nodes.start(node_id)
+    cluster.nodes.wait_serving(cluster.control, NODE_IDS)
+    share = len(orphans) * 0.8
+    wait_until(lambda: len(cluster.seen.owned_by(node.node_id)) >= share, DEADLINE_S, f"{node_id} owning its share again")
+    _say(f"{'kill' if kill else 'term'} {node_id}: {len(orphans)} services taken over in {took_s:.2f} s")
+    return took_s
+
+
+def _figures(name: str, seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    return {
+        f"{name}_p50_s": round(statistics.median(seconds), 3),
+        f"{name}_p99_s": round(sorted(seconds)[min(len(seconds) - 1, int(0.99 * len(seconds)))], 3),
+        f"{name}_rounds": len(seconds),
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
