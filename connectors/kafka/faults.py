@@ -19,6 +19,8 @@ class FaultKind(Enum):
     """Tried again: someone may create it."""
     BEHIND = "BEHIND"
     """Kafka answers and the log is being read, but its end was not reached in the time given."""
+    NOT_YET = "NOT_YET"
+    """The broker answers, but does not serve every partition yet: just created, or a leader just gone. Tried again."""
     REFUSED = "REFUSED"
     """The broker answers, but not with this: rights, or an error of its own. Tried again."""
     WRONG_PARTITIONS = "WRONG_PARTITIONS"
@@ -50,6 +52,10 @@ def no_answer(bootstrap: str) -> LogFault:
         FaultKind.NO_ANSWER,
         f"no Kafka broker answers at {bootstrap}: start one with `watchbill kafka start`, or check --bootstrap",
     )
+
+
+def not_yet(bootstrap: str, why: str) -> LogFault:
+    return LogFault(FaultKind.NOT_YET, f"Kafka at {bootstrap} does not serve every partition yet: {why}")
 
 
 def topic_missing(topic: str) -> LogFault:

@@ -17,13 +17,24 @@ from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCol
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.kafka.client_log import ClientLog
-from connectors.kafka.faults import LogFault, no_answer, refused, topic_missing, topic_recreated
+from connectors.kafka.faults import LogFault, no_answer, not_yet, refused, topic_missing, topic_recreated
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
 
 ANSWER_S = 3.0
 _SILENCE = frozenset(
     {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT_QUEUE}
+)
+
+
+_PASSING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.REPLICA_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    }
 )
 
 
@@ -104,6 +115,8 @@ class LogWatch:
             return no_answer(self._access.bootstrap)
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
             return topic_missing(_missing(described) or ", ".join(self._topics))
+        if code in _PASSING:
+            return not_yet(self._access.bootstrap, error.args[0].str())
         return refused(error.args[0].str(), self._access.bootstrap)
 
 

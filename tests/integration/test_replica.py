@@ -7,9 +7,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from connectors.kafka import BadRecord, Delivery, FaultKind, KafkaAccess, LogFault, OwnProducer
+from connectors.kafka import (
+    END,
+    BadRecord,
+    Delivery,
+    FaultKind,
+    KafkaAccess,
+    LogFault,
+    LogReader,
+    LogRecord,
+    OwnProducer,
+    Place,
+)
+from connectors.kafka.producer import RECORD_BYTES
 from connectors.replica import Change, ControlReplica, EntityChange, NotReady, StaleRecord, StateReplica, entity_key
 from infra.kafka.broker import Broker
 from infra.topics import init
@@ -253,6 +266,57 @@ def test_U9_states_stay_and_age_while_kafka_is_away(tmp_path: Path) -> None:
     assert states.rejected == 0
 
 
+def test_a_record_that_its_handler_refuses_costs_no_neighbour(broker: Broker, writer: Writer) -> None:
+    partition = partition_of(EntityId("1-0"))
+    writer.put(*(service_state("1-0", sequence=sequence) for sequence in range(6)))
+    taken: list[int] = []
+    bad: list[BadRecord] = []
+
+    def handle(records: Sequence[LogRecord]) -> None:
+        for record in records:
+            if record.offset() == 3:
+                raise ValueError("not this one")
+            if record.offset() not in taken:
+                taken.append(record.offset())
+
+    reader = LogReader(
+        KafkaAccess(broker.bootstrap, "test-handler"), {Place(writer.topic, partition): 1}, handle, on_bad=bad.append
+    )
+    reader.begin()
+    assert reader.wait_ready(READY_S) is None
+    assert taken == [1, 2, 4, 5]
+    assert [(each.offset, each.error) for each in bad] == [(3, "ValueError: not this one")]
+    assert reader.position(writer.topic, partition) == 6
+    reader.stop()
+    reader.stop()
+
+
+def test_reading_from_the_end_gives_only_what_comes(broker: Broker, writer: Writer) -> None:
+    partition = partition_of(EntityId("1-0"))
+    writer.put(service_state("1-0"))
+    taken: list[int] = []
+    reader = LogReader(
+        KafkaAccess(broker.bootstrap, "test-end"),
+        {Place(writer.topic, partition): END},
+        lambda records: taken.extend(record.offset() for record in records),
+    )
+    reader.begin()
+    assert reader.wait_ready(READY_S) is None
+    writer.put(service_state("1-0", sequence=2))
+    wait_until(lambda: taken == [1], SOON_S, "only the new record")
+    reader.stop()
+
+
+def test_an_offset_that_is_not_there_is_a_fault(broker: Broker, writer: Writer) -> None:
+    reader = LogReader(KafkaAccess(broker.bootstrap, "test-gone"), {Place(writer.topic, 0): 7}, lambda _: None)
+    reader.begin()
+    fault = reader.wait_ready(READY_S)
+    reader.stop()
+    assert fault is not None
+    assert fault.kind is FaultKind.RECORDS_GONE
+    assert "it is 7, there are 0 to 0" in fault.message
+
+
 def test_the_control_replica_reads_three_topics(broker: Broker, cluster: str, writer: Writer) -> None:
     heard: list[tuple[list[EntityChange], int]] = []
     bad: list[BadRecord] = []
@@ -310,3 +374,8 @@ def test_the_producer_goes_on_with_a_new_client(broker: Broker, cluster: str, wr
     assert writer.producer.send(writer.topic, partition, b"1-0", encode(service_state("1-0")), settled.append)
     wait_until(lambda: settled, SOON_S, "delivered by the new client")
     assert settled == [Delivery(writer.topic, partition, 1, None)]
+
+
+def test_what_can_never_be_sent_raises(writer: Writer) -> None:
+    with pytest.raises(KafkaException, match="Message size too large"):
+        writer.producer.send(writer.topic, 0, b"k", bytes(RECORD_BYTES + 1))
