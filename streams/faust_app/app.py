@@ -46,7 +46,7 @@ class WatchbillApp(faust.App):  # type: ignore[misc]
 def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: Any, on_led: Led) -> WatchbillApp:
     """An app that is not started yet. One a process at a time: Faust keeps the current app in a global."""
     app = WatchbillApp(
-        id=f"{settings.cluster}.watchbill",
+        id=group_name(settings.cluster),
         broker=f"watchbill://{settings.bootstrap}",
         canonical_url=identity.canonical_url(),
         broker_client_id=f"watchbill-{identity.node_id}",
@@ -87,6 +87,11 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
     app.state_outbox = outbox
     app.assignor.on_led = on_led
     return app
+
+
+def group_name(cluster: str) -> str:
+    """The consumer group of a cluster's nodes: who is in it is in the operational view."""
+    return f"{cluster}.watchbill"
 
 
 def state_table(app: WatchbillApp, cluster: str) -> Any:

@@ -49,11 +49,17 @@ class GroupMembership:
         self._app: Any = None
         self._leaving = False
         self._task: asyncio.Task[None] | None = None
+        self._restarting: asyncio.Task[None] | None = None
         self.restarts = 0
 
     def join(self) -> None:
         """Start the app and keep it running until `leave`."""
         self._task = asyncio.get_running_loop().create_task(self._keep(), name="group-membership")
+
+    def restart(self) -> None:
+        """End the app, so that a fresh one joins: it has stopped reading."""
+        if self._app is not None and not self._leaving:
+            self._restarting = asyncio.get_running_loop().create_task(self._app.stop(), name="restart-app")
 
     async def leave(self, deadline_s: float) -> None:
         """Leave the group; the others rebalance at once."""
@@ -88,8 +94,9 @@ class GroupMembership:
             await app.start()
             await app.wait_until_stopped()
         finally:
-            if not self._leaving:
+            if not (self._leaving or self._restarting):
                 await asyncio.wait_for(app.stop(), 5)
+            self._restarting = None
 
     async def _assigned(self, app: Any, assigned: Collection[Any], **_: Any) -> None:
         if app is not self._app:

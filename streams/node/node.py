@@ -17,6 +17,7 @@ from typing import Any
 from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
+from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import NotReady, Replica, default_access
 from connectors.replica.states import Change as StateChange
@@ -26,6 +27,7 @@ from schemas.identifiers import NodeId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
+from streams.faust_app.app import group_name
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
 from streams.node.folding import Folding
@@ -37,6 +39,7 @@ from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
+from streams.node.stall import StallWatch
 from streams.node.views import Views
 from streams.ownership.view import View
 from streams.tables.outbox import Outbox
@@ -102,6 +105,7 @@ class Node:
             self._revoked,
         )
         self.views.on_accepted.append(self._view_accepted)
+        self.stall_watch = StallWatch(self.access, group_name(settings.cluster), self._watched, self._stalled)
 
     def _make_producers(self) -> None:
         settings = self.settings
@@ -166,9 +170,11 @@ class Node:
 
     async def _work(self, stopping: asyncio.Event) -> None:
         stopped = asyncio.create_task(stopping.wait())
+        watching = asyncio.create_task(self.stall_watch.run())
         while not stopped.done():
             self._keep_house()
             await asyncio.wait({stopped}, timeout=HOUSEKEEPING_S)
+        watching.cancel()
 
     def _keep_house(self) -> None:
         """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""
@@ -242,6 +248,18 @@ class Node:
     def _propose_again(self, wanted: Wanted) -> None:
         if self.leader.wants(wanted) and self.views.held.generation < wanted.generation:
             self._propose(wanted)
+
+    def _watched(self) -> list[Place]:
+        """Partitions that Faust must be reading now."""
+        settings = self.settings
+        if not (self.lease.holds() and self.replicas.connected()):
+            return []
+        commands = [Place(settings.topic(CONFIG_COMMANDS), 0)] if self.folding.config_agent.serving else []
+        return commands + [Place(settings.topic(PROBE_RESULTS), number) for number in self.folding.folds.partitions]
+
+    def _stalled(self, places: list[Place]) -> None:
+        log.error("starting the Faust app anew", stalled=len(places))
+        self.group.restart()
 
     def _engine_lost(self, engine: int, why: str) -> None:
         log.warning("engine lost", engine=engine, why=why)

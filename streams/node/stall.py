@@ -1,0 +1,103 @@
+"""Is Faust still reading? A watchdog over the group's own committed offsets.
+
+Rule: a partition of ours has stalled if records wait behind what the group has committed, and the commit has not moved
+for STALL_S. The app is then started anew: stalls after rebalances are known of Faust, and a folded partition that
+nobody reads looks healthy from everywhere else. Why committed offsets and not our own counters: they also show the
+partition that never began. `Progress` is the rule, `StallWatch` asks Kafka.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+from structlog import get_logger
+
+from connectors.kafka.places import Place
+from connectors.kafka.settings import KafkaAccess
+
+log = get_logger()
+
+STALL_S = 10.0
+ASK_EVERY_S = 2.0
+ANSWER_S = 3.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Since when each place has stood still with records waiting. Pure: the clock is an argument."""
+
+    stall_s: float = STALL_S
+    _since: dict[Place, tuple[int, float]] = field(default_factory=dict)
+
+    def observe(self, committed: Mapping[Place, int], ends: Mapping[Place, int], now_s: float) -> list[Place]:
+        """Places that have stalled. A place that is not asked about any more is forgotten."""
+        stalled: list[Place] = []
+        since: dict[Place, tuple[int, float]] = {}
+        for place, end in ends.items():
+            offset = committed.get(place, 0)
+            if offset >= end:
+                continue
+            known = self._since.get(place)
+            since[place] = known if known is not None and known[0] == offset else (offset, now_s)
+            if now_s - since[place][1] >= self.stall_s:
+                stalled.append(place)
+        self._since = since
+        return stalled
+
+    def forget(self) -> None:
+        """A new assignment, or no right to act: everything begins again."""
+        self._since.clear()
+
+
+class StallWatch:
+    """Asks every ASK_EVERY_S while `watched` gives places (none while the node may not act)."""
+
+    def __init__(
+        self,
+        access: KafkaAccess,
+        group: str,
+        watched: Callable[[], list[Place]],
+        on_stall: Callable[[list[Place]], None],
+    ) -> None:
+        self._admin = AdminClient({**access.admin(), "logger": logging.getLogger("watchbill.stall")})
+        self._group = group
+        self._watched = watched
+        self._on_stall = on_stall
+        self._progress = Progress()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(ASK_EVERY_S)
+            places = self._watched()
+            if not places:
+                self._progress.forget()
+                continue
+            answer = await asyncio.to_thread(self._ask, places)
+            stalled = self._progress.observe(*answer, loop.time()) if answer is not None else []
+            if stalled:
+                log.error("partitions stalled", count=len(stalled), first=f"{stalled[0].topic}/{stalled[0].partition}")
+                self._progress.forget()
+                self._on_stall(stalled)
+
+    def _ask(self, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]] | None:
+        """Committed and end offsets; None if Kafka does not answer, which is no stall of Faust's."""
+        spots = [TopicPartition(*place) for place in places]
+        wanted = [ConsumerGroupTopicPartitions(self._group, spots)]
+        try:
+            groups = self._admin.list_consumer_group_offsets(wanted, request_timeout=ANSWER_S)
+            ends = self._admin.list_offsets(dict.fromkeys(spots, OffsetSpec.latest()), request_timeout=ANSWER_S)
+            committed = groups[self._group].result().topic_partitions
+            return (
+                {Place(spot.topic, spot.partition): max(spot.offset, 0) for spot in committed},
+                {Place(spot.topic, spot.partition): future.result().offset for spot, future in ends.items()},
+            )
+        except KafkaException as fault:
+            log.debug("cannot ask for the group's offsets", error=str(fault))
+            return None
