@@ -23,7 +23,7 @@ class Binding:
     """One monitor of one service, as the engines know it."""
 
     number: int
-    """Small and unique in the node: what frames call the binding."""
+    """0 ≤ number < 2**32, never used again in the life of a pool: what frames call the binding."""
     service_id: EntityId
     service_name: str
     monitor_id: EntityId

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from enum import IntEnum
 from struct import Struct
@@ -55,9 +55,10 @@ class FrameReader:
     def __init__(self) -> None:
         self._pending = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[tuple[FrameKind, bytes]]:
-        """Take bytes in; yield every frame that is now complete. Raises ValueError if the other end sent no frame."""
+    def feed(self, data: bytes) -> list[tuple[FrameKind, bytes]]:
+        """Take bytes in; return the frames that are now complete. Raises ValueError if the other end sent no frame."""
         self._pending += data
+        found = []
         start, end = 0, len(self._pending)
         while end - start >= HEAD.size:
             length, kind = HEAD.unpack_from(self._pending, start)
@@ -66,9 +67,10 @@ class FrameReader:
             if end - start - HEAD.size < length:
                 break
             body = start + HEAD.size
-            yield FrameKind(kind), bytes(self._pending[body : body + length])
+            found.append((FrameKind(kind), bytes(self._pending[body : body + length])))
             start = body + length
         del self._pending[:start]
+        return found
 
 
 def frame(kind: FrameKind, body: bytes) -> bytes:

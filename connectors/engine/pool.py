@@ -109,7 +109,7 @@ class EnginePool:
         self._tell(frames.encode_bindings(rows))
 
     def remove(self, numbers: Iterable[int]) -> None:
-        """Drop bindings; their numbers may be used again."""
+        """Drop bindings. Give their numbers to no other: a report of the old one may still be on its way."""
         gone = [number for number in numbers if self._bindings.pop(number, None) is not None]
         self._probing.difference_update(gone)
         for number in gone:
@@ -118,7 +118,7 @@ class EnginePool:
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = ()) -> None:
         """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed."""
-        begin, cease = list(on), list(off)
+        begin, cease = [number for number in on if number in self._bindings], list(off)
         self._probing.update(begin)
         self._probing.difference_update(cease)
         if cease:

@@ -13,11 +13,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from connectors.engine.frames import FrameKind, FrameReader
 
 READ_BYTES = 256 * 1024
+COLLECT_S = 0.5
+"""The longest wait for a killed process; it takes milliseconds unless the kernel holds it."""
+
 SOURCE = str(Path(__file__).resolve().parents[2])
 """Where this package lies; the engine must find the same one, whatever the node's working directory."""
 
@@ -67,7 +71,8 @@ class EngineProcess:
             self._control.close()
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # held in the kernel: Python collects it when it is let go
+            self._process.wait(COLLECT_S)
 
     def _write(self) -> None:
         try:
