@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Coroutine, Iterator, Mapping
 from typing import Any
 
@@ -50,7 +49,6 @@ class DemoServices:
         self._by_hand: set[str] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="demo-services", daemon=True)
-        self._counted = (time.monotonic(), 0)
 
     def start(self) -> None:
         """Every service listens when this returns. Raises OSError when a port was taken meanwhile."""
@@ -131,10 +129,9 @@ def free_ports(seed: int) -> Iterator[int]:
         port = PORTS[(start + offset) % len(PORTS)]
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if probe.connect_ex((HOST, port)) != 0:
-                try:
-                    probe.bind((HOST, port))
-                except OSError:
-                    continue
-                yield port
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+        yield port
     raise OSError(f"no free port from {PORTS.start} to {PORTS.stop - 1}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 
 HOST = "127.0.0.1"
@@ -18,6 +19,8 @@ CONVERSATION_S = 5.0
 """A conversation is ended after so long, whoever is silent."""
 HELD_CONNECTIONS = 128
 """Connections of one service at a time; at more, the newest is closed at once."""
+THEIR_FAILURES = (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError)
+"""What the other side can do to a conversation: it ends, and nothing else does."""
 REMEMBERED_PROBES = 4_096
 """Arrival times kept for each service; at more, the oldest go."""
 
@@ -55,6 +58,11 @@ class Target:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
 
+    @property
+    def hears_every_probe(self) -> bool:
+        """Off for TCP: a probe that resets its connection at once may be gone before the server could accept it."""
+        return self.protocol is Protocol.HTTP
+
     async def become(self, ailment: Ailment) -> None:
         """Falls ill, or gets well again. Connections of before are cut. Raises OSError if its port was taken."""
         self.ailment = ailment
@@ -84,9 +92,8 @@ class Target:
             return
         self._open.add(writer)
         try:
-            await asyncio.wait_for(self._answer(reader, writer), CONVERSATION_S)
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            self.ailment = self.ailment  # the other side's failure: this conversation ends, nothing else
+            with suppress(*THEIR_FAILURES):
+                await asyncio.wait_for(self._answer(reader, writer), CONVERSATION_S)
         finally:
             self._open.discard(writer)
             writer.close()
