@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from schemas.limits import ENTITY_BYTES
+
 ENVIRONMENT_PREFIX = "WATCHBILL_KAFKA_"
 SECURITY_PROPERTIES = ("security.", "sasl.", "ssl.")
 
@@ -57,6 +59,9 @@ _PRODUCER: Mapping[str, Any] = {
     "enable.idempotence": True,
     # Records of one view change leave in one request, one alone leaves at once: within a millisecond.
     "batch.num.messages": 10_000,
+    # A topic's limit is on the whole batch, not on a record: a larger batch would be refused with every record in it.
+    # The smallest topic takes ENTITY_BYTES and some overhead; a single larger record still goes, alone.
+    "batch.size": ENTITY_BYTES,
     "compression.type": "none",
 }
 

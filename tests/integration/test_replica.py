@@ -31,7 +31,7 @@ from schemas.codec import encode
 from schemas.config import ConfigEntity, ConfigRevision, Kind
 from schemas.identifiers import NO_VIEW, EntityId, NodeId, partition_of
 from schemas.states import ServiceState, State
-from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, VIEWS, topic_name
+from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, TOPICS, VIEWS, topic_name
 from tests.unit.replica.samples import service_state
 from tests.waiting import wait_until
 
@@ -374,6 +374,29 @@ def test_the_producer_goes_on_with_a_new_client(broker: Broker, cluster: str, wr
     assert writer.producer.send(writer.topic, partition, b"1-0", encode(service_state("1-0")), settled.append)
     wait_until(lambda: settled, SOON_S, "delivered by the new client")
     assert settled == [Delivery(writer.topic, partition, 1, None)]
+
+
+def test_S5_a_backlog_of_one_partition_is_sent_in_batches_the_topic_takes(broker: Broker, cluster: str) -> None:
+    producer = OwnProducer(KafkaAccess(broker.bootstrap, "test-backlog"), delivery_timeout_ms=20_000, linger_ms=500)
+    settled: list[Delivery] = []
+    topic, data, records = topic_name(cluster, SERVICE_STATES), encode(service_state("1-0")), 8_000
+    assert len(data) * records > 2 * SERVICE_STATES.record_bytes
+    for number in range(records):
+        assert producer.send(topic, 0, f"{number}-0".encode(), data, settled.append)
+    assert producer.flush(READY_S) == 0
+    assert {each.error for each in settled} == {None}
+    assert (producer.delivered, producer.failed, producer.close()) == (records, 0, 0)
+
+
+def test_the_largest_record_of_each_topic_is_taken(broker: Broker, cluster: str) -> None:
+    producer = OwnProducer(KafkaAccess(broker.bootstrap, "test-largest"), delivery_timeout_ms=20_000, linger_ms=50)
+    settled: list[Delivery] = []
+    for topic in TOPICS:
+        for value in (b"small", bytes(topic.record_bytes), b"small"):
+            assert producer.send(topic_name(cluster, topic), 0, b"key", value, settled.append)
+    assert producer.flush(READY_S) == 0
+    assert [each for each in settled if each.error is not None] == []
+    assert (producer.delivered, producer.close()) == (3 * len(TOPICS), 0)
 
 
 def test_what_can_never_be_sent_raises(writer: Writer) -> None:
