@@ -1,0 +1,177 @@
+"""Step 9 of the flow on HTTP: the pages, registered with the web server of the node's Faust app.
+
+Rule: a page is a row of PAGES, a pure function of the source and the parameters; here stands only what HTTP asks for.
+Everything but `/healthz` is worked out on one thread beside the event loop: a page of ten thousand services takes a
+tenth of a second, and the loop has a lease to keep. Faust's own pages (tables, router, statistics) are not served: they
+show table data and every node's address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from aiohttp import web
+from faust.web.base import BlueprintManager
+from structlog import get_logger
+
+from streams.web.answers import Answer, failure
+from streams.web.cluster import nodes_page, views_page
+from streams.web.encoding import encode_answer
+from streams.web.guard import HEADERS, METHODS, check_bind, host_problem
+from streams.web.health import health_page
+from streams.web.metrics import CONTENT_TYPE, exposition
+from streams.web.parameters import Pairs, no_parameters
+from streams.web.services import one_service, services_page
+from streams.web.source import Source
+
+log = get_logger()
+
+WAITING_ANSWERS = 16
+"""Requests that wait for the thread; the next is answered 503 at once, rather than late."""
+SHUTDOWN_S = 1.0
+"""How long a client that does not read may hold up the app's end; aiohttp would wait a minute."""
+KEEPALIVE_S = 75.0
+
+PAGES: dict[str, Callable[..., Answer]] = {
+    "/api/services": services_page,
+    "/api/services/{name:.+}": one_service,
+    "/api/nodes": nodes_page,
+    "/api/views": views_page,
+}
+ADDRESSES = ", ".join([*(path.replace(":.+", "") for path in PAGES), "/healthz", "/metrics"])
+
+Body = tuple[int, bytes]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def attach(app: Any, source: Source) -> None:
+    """Registers the pages with a Faust app that is not started yet. Raises OpenBind if it would serve others."""
+    host = app.conf.web_bind
+    check_bind(host)
+    server = app.web
+    server.blueprints = BlueprintManager()
+    server.web_app.middlewares.append(_guarded(host))
+    server._runner = web.AppRunner(
+        server.web_app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEPALIVE_S
+    )
+    worker = Worker()
+    for path, page in PAGES.items():
+        app.page(path, name=path)(_json_view(source, worker, page))
+    app.page("/healthz", name="healthz")(_health_view(source))
+    app.page("/metrics", name="metrics")(_metrics_view(source, worker))
+
+
+class Busy(Exception):
+    """More requests wait than WAITING_ANSWERS; this one was not begun."""
+
+
+class Worker:
+    """One thread for the work behind the pages, so that however many ask, the node gives them one core at most."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "web")
+        self._waiting = 0
+
+    async def run(self, work: Callable[[], Body]) -> Body:
+        """What `work` answers. Raises Busy."""
+        if self._waiting >= WAITING_ANSWERS:
+            raise Busy
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        finally:
+            self._waiting -= 1
+
+
+def _json_view(source: Source, worker: Worker, page: Callable[..., Answer]) -> Callable[..., Any]:
+    async def view(_self: Any, request: web.Request, **place: str) -> web.Response:
+        pairs = _pairs(request)
+        return _response(*await worker.run(lambda: _encoded(page(source, pairs, **place))))
+
+    return view
+
+
+def _health_view(source: Source) -> Callable[..., Any]:
+    """On the loop: it must answer while the thread is busy, and asks only a few attributes."""
+
+    async def view(_self: Any, request: web.Request) -> web.Response:
+        return _response(*_encoded(health_page(source, _pairs(request))))
+
+    return view
+
+
+def _metrics_view(source: Source, worker: Worker) -> Callable[..., Any]:
+    async def view(_self: Any, request: web.Request) -> web.Response:
+        wrong = no_parameters(_pairs(request))
+        if wrong is not None:
+            return _answer(failure(400, wrong.text))
+        status, body = await worker.run(lambda: (200, exposition(source)))
+        return web.Response(status=status, body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    return view
+
+
+def _guarded(host: str) -> Any:
+    """The middleware around every request, also those that no page takes."""
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refused = _refusal(request, host)
+        response = refused if refused is not None else await _handled(request, handler)
+        response.headers.update(HEADERS)
+        return response
+
+    return guard
+
+
+def _refusal(request: web.Request, host: str) -> web.Response | None:
+    problem = host_problem(request.headers.getall("Host", []), host)
+    if problem is not None:
+        return _closing(_answer(failure(421, problem)))
+    if request.method not in METHODS:
+        response = _answer(failure(405, f"this node takes {' and '.join(METHODS)} only: it is read, never told"))
+        response.headers["Allow"] = ", ".join(METHODS)
+        return _closing(response)
+    if request.body_exists:
+        return _closing(_answer(failure(413, "no page takes a body")))
+    return None
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Busy:
+        response = _answer(failure(503, f"{WAITING_ANSWERS} requests are waiting already: ask again later"))
+        response.headers["Retry-After"] = "1"
+        return response
+    except web.HTTPException as fault:
+        text = f"no page {request.path[:80]!r}: there are {ADDRESSES}" if fault.status == 404 else fault.reason
+        return _answer(failure(fault.status, text))
+    except Exception:
+        log.exception("a page failed", path=request.path[:200])
+        return _answer(failure(500, "this page failed: see the node's log"))
+
+
+def _pairs(request: web.Request) -> Pairs:
+    return tuple(request.query.items())
+
+
+def _encoded(answer: Answer) -> Body:
+    return answer.status, encode_answer(answer.body)
+
+
+def _answer(answer: Answer) -> web.Response:
+    return _response(*_encoded(answer))
+
+
+def _response(status: int, body: bytes) -> web.Response:
+    return web.Response(status=status, body=body, content_type="application/json", charset="utf-8")
+
+
+def _closing(response: web.Response) -> web.Response:
+    """What was refused may still be sending: the connection ends."""
+    response.force_close()
+    return response

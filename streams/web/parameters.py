@@ -1,0 +1,113 @@
+"""Request parameters, read strictly: a parameter that nobody reads would quietly give another answer than asked for.
+
+Rule: each page names its parameters; an unknown one, a repeated one or a wrong value is a `Problem`, whose text says
+what to write instead. Pure: takes the pairs of a query string, knows no web server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from schemas.states import State
+
+DEFAULT_SERVICES = 1_000
+MOST_SERVICES = 10_000
+"""Services in one answer; more are asked for page by page, with `after`."""
+DEFAULT_VIEWS = 100
+MOST_VIEWS = 1_000
+VALUE_CHARACTERS = 256
+"""A longer value than this is no name, and is refused."""
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a request cannot be answered, and how to mend it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServicesQuery:
+    """Services by name, from behind `after` on; None and "" do not restrict."""
+
+    state: State | None = None
+    owner: str | None = None
+    name_prefix: str = ""
+    after: str = ""
+    limit: int = DEFAULT_SERVICES
+
+
+@dataclass(frozen=True, slots=True)
+class ViewsQuery:
+    """The newest records of `views` first, from below offset `before` on."""
+
+    before: int | None = None
+    limit: int = DEFAULT_VIEWS
+
+
+def services_query(pairs: Pairs) -> ServicesQuery | Problem:
+    """`state`, `owner`, `name` (a prefix), `after` (a name) and `limit`."""
+    given = _only(pairs, ("state", "owner", "name", "after", "limit"))
+    if isinstance(given, Problem):
+        return given
+    limit = _whole(given.get("limit"), "limit", DEFAULT_SERVICES, 1, MOST_SERVICES)
+    state = _state(given.get("state"))
+    for wrong in (limit, state):
+        if isinstance(wrong, Problem):
+            return wrong
+    assert isinstance(limit, int)
+    assert not isinstance(state, Problem)
+    return ServicesQuery(state, given.get("owner"), given.get("name", ""), given.get("after", ""), limit)
+
+
+def views_query(pairs: Pairs) -> ViewsQuery | Problem:
+    """`before` (an offset) and `limit`."""
+    given = _only(pairs, ("before", "limit"))
+    if isinstance(given, Problem):
+        return given
+    limit = _whole(given.get("limit"), "limit", DEFAULT_VIEWS, 1, MOST_VIEWS)
+    if isinstance(limit, Problem):
+        return limit
+    before = _whole(given.get("before"), "before", -1, 0, 2**63)
+    if isinstance(before, Problem):
+        return before
+    return ViewsQuery(None if before < 0 else before, limit)
+
+
+def no_parameters(pairs: Pairs) -> Problem | None:
+    """For a page that takes none."""
+    given = _only(pairs, ())
+    return given if isinstance(given, Problem) else None
+
+
+def _only(pairs: Pairs, known: Iterable[str]) -> dict[str, str] | Problem:
+    names = tuple(known)
+    given: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in names:
+            takes = f"this page takes {', '.join(names)}" if names else "this page takes none"
+            return Problem(f"no parameter {name[:VALUE_CHARACTERS]!r}: {takes}")
+        if name in given:
+            return Problem(f"{name} is given twice: give it once")
+        if len(value) > VALUE_CHARACTERS:
+            return Problem(f"{name} has {len(value):,} characters: at most {VALUE_CHARACTERS}")
+        given[name] = value
+    return given
+
+
+def _whole(text: str | None, name: str, default: int, least: int, most: int) -> int | Problem:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+        return Problem(f"{name}={text!r}: give a whole number from {least:,} to {most:,}")
+    return int(text)
+
+
+def _state(text: str | None) -> State | Problem | None:
+    if text is None:
+        return None
+    state = State.__members__.get(text.upper())
+    return state or Problem(f"state={text!r}: give one of {', '.join(State.__members__)}")

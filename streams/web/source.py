@@ -1,0 +1,104 @@
+"""What the web views need of a node, and nothing else: the port between the node and step 9 of the flow.
+
+Rule: every method answers from memory, at once, with values that do not change afterwards; all but `health` are called
+on a worker thread, so they give copies and take no lock that the node's event loop waits for. Why a protocol and not
+the node itself: the pages are tried without Kafka, and the layers say that the web stands below the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.engine.statistics import EngineStatistics
+from schemas.cluster import NodeStatus, Phase, ViewChange
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.inventory.services import MonitoredService
+from schemas.states import ServiceState
+from streams.ownership.view import RefusalReason, View
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedView:
+    """A record of the `views` topic, and why it did not become the view; None: it did, and `offset` is its id."""
+
+    offset: int
+    change: ViewChange
+    refused: RefusalReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaContact:
+    """`silent_s`: seconds since Kafka last answered a reader of this node; infinite before the first answer."""
+
+    connected: bool
+    silent_s: float
+    fault: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a node knows of itself. `lease_age_s` None: none of its heartbeats has come back yet."""
+
+    node_id: NodeId
+    incarnation: str
+    phase: Phase
+    missing: tuple[str, ...]
+    view_id: ViewId
+    kafka: KafkaContact
+    lease_held: bool
+    lease_age_s: float | None
+    states: int
+    owned_services: int
+    engines_configured: int
+    engines: tuple[EngineStatistics, ...]
+    """Those that live, by number."""
+    outbox_pending: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Totals since the process started; they only grow."""
+
+    fold_runs: int
+    refused: Mapping[str, int]
+    """Reports and claims that the fold did not take, by reason."""
+    quarantined: int
+    stale_states: int
+    group_restarts: int
+    lease_expiries: int
+
+
+class Source(Protocol):
+    """A node, as its web views see it."""
+
+    def now_ms(self) -> int:
+        """The wall clock, milliseconds since 1970."""
+
+    def configured_services(self) -> Sequence[MonitoredService]:
+        """Every configured service and group member, in no promised order."""
+
+    def state_of(self, entity_id: EntityId) -> ServiceState | None:
+        """The last state told of a service; None before the first."""
+
+    def states_age_s(self) -> float:
+        """Seconds since Kafka last answered the reader of states: how old the states may be. May be infinite."""
+
+    def nodes(self) -> Sequence[NodeStatus]:
+        """The last heartbeat of every node ever seen, in no promised order."""
+
+    def held_view(self) -> View:
+        """The view in force."""
+
+    def partitions_of_nodes(self) -> Mapping[NodeId, int]:
+        """How many partitions each node of the view in force has."""
+
+    def views(self) -> Sequence[JudgedView]:
+        """Every record of the `views` topic, in offset order."""
+
+    def health(self) -> Health:
+        """The node itself. Called on the event loop too, so it only reads attributes."""
+
+    def counters(self) -> Counters:
+        """The node's totals."""

@@ -1,0 +1,137 @@
+"""A node's knowledge made by hand, for pages that are tried without Kafka: what a test says, and sound for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from connectors.engine.statistics import EngineStatistics
+from schemas.cluster import NodeStatus, Phase, ViewChange, ViewMember
+from schemas.config import Kind
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.inventory.services import MonitorBinding, MonitoredService
+from schemas.states import ServiceState
+from streams.ownership.view import Member, RefusalReason, View
+from streams.web.source import Counters, Health, JudgedView, KafkaContact
+
+NOW_MS = 1_790_000_100_000
+B0, B1 = NodeId("b0"), NodeId("b1")
+
+
+def service(entity_id: str, name: str, bindings: tuple[MonitorBinding, ...] = ()) -> MonitoredService:
+    """A configured service at 10.0.0.9:8080."""
+    return MonitoredService(
+        entity_id=EntityId(entity_id),
+        kind=Kind.SERVICE,
+        name=name,
+        ip="10.0.0.9",
+        port=8080,
+        enabled=True,
+        threshold=0,
+        health_monitor=True,
+        path_monitor=False,
+        path_monitor_individual=True,
+        internal=False,
+        node_groups=(),
+        bindings=bindings,
+    )
+
+
+def monitor(monitor_id: str, name: str) -> MonitorBinding:
+    """An HTTP monitor, with a header that nobody else may see."""
+    settings = {"custom_headers": "Authorization: Bearer hidden"}
+    return MonitorBinding(EntityId(monitor_id), name, "HTTP", 30, True, True, settings, {})
+
+
+def status(node: NodeId, phase: Phase = Phase.SERVING) -> NodeStatus:
+    """A heartbeat of 250 ms ago."""
+    return NodeStatus(
+        node_id=node,
+        incarnation=f"{node}-run",
+        phase=phase,
+        node_groups=(),
+        engines=1,
+        web_url=None,
+        view_id=ViewId(5),
+        applied={"views": (6,)},
+        missing=(),
+        beat=9,
+        started_at_ms=NOW_MS - 60_000,
+        sent_at_ms=NOW_MS - 250,
+        version="0.1.0",
+    )
+
+
+def engine(number: int, probes: int = 1_000, lag_ms: int = 7) -> EngineStatistics:
+    """An engine that runs."""
+    return EngineStatistics(number, 4_000 + number, 10, 5, probes, 0, 0, 0, lag_ms, 0, 120)
+
+
+def healthy() -> Health:
+    """A node that serves with current knowledge."""
+    return Health(
+        node_id=B0,
+        incarnation="b0-run",
+        phase=Phase.SERVING,
+        missing=(),
+        view_id=ViewId(5),
+        kafka=KafkaContact(True, 0.2, None),
+        lease_held=True,
+        lease_age_s=0.3,
+        states=2,
+        owned_services=1,
+        engines_configured=2,
+        engines=(engine(0), engine(1)),
+        outbox_pending=3,
+    )
+
+
+def judged(offset: int, prev_view: int, refused: RefusalReason | None = None) -> JudgedView:
+    """A record of `views` with b0 alone."""
+    members = (ViewMember(B0, "b0-run", ()),)
+    return JudgedView(offset, ViewChange(ViewId(prev_view), offset, members, B0, NOW_MS - 1_000), refused)
+
+
+@dataclass
+class FakeSource:
+    """Implements `streams.web.source.Source` from plain values; `asked` notes whose state was asked for."""
+
+    services: Sequence[MonitoredService] = ()
+    states: Mapping[str, ServiceState] = field(default_factory=dict)
+    age_s: float = 0.25
+    statuses: Sequence[NodeStatus] = ()
+    log: Sequence[JudgedView] = ()
+    known: Health = field(default_factory=healthy)
+    totals: Counters = field(default_factory=lambda: Counters(40, {"DUPLICATE": 2}, 1, 0, 0, 0))
+    asked: list[str] = field(default_factory=list)
+
+    def now_ms(self) -> int:
+        return NOW_MS
+
+    def configured_services(self) -> Sequence[MonitoredService]:
+        return list(self.services)
+
+    def state_of(self, entity_id: EntityId) -> ServiceState | None:
+        self.asked.append(entity_id)
+        return self.states.get(entity_id)
+
+    def states_age_s(self) -> float:
+        return self.age_s
+
+    def nodes(self) -> Sequence[NodeStatus]:
+        return self.statuses
+
+    def held_view(self) -> View:
+        return View(ViewId(5), 2, (Member(B0, "b0-run"),), B0)
+
+    def partitions_of_nodes(self) -> Mapping[NodeId, int]:
+        return {B0: 64}
+
+    def views(self) -> Sequence[JudgedView]:
+        return self.log
+
+    def health(self) -> Health:
+        return self.known
+
+    def counters(self) -> Counters:
+        return self.totals
