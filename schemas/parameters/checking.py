@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from schemas.config import Setting
+from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
 from schemas.parameters.reading import Unfit, read, written
 
@@ -76,6 +77,8 @@ def _what(row: Parameter) -> str:
         return "|".join(row.choices)
     if row.shape is Shape.NUMBER:
         return f"number {row.low}-{row.high}"
+    if row.shape is Shape.DURATION:
+        return f"duration {duration_text(row.low)}-{duration_text(row.high)}"
     return str(row.shape.value)
 
 
