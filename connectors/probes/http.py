@@ -17,6 +17,9 @@ from schemas.probes import Reason
 HEADER_BYTES = 64 * 1024
 """The longest header section that is read; a longer one is the target's failure."""
 
+AFTER_CODE = (b" ", b"\r")
+"""What may follow the status code: a reason phrase is optional in practice."""
+
 DEFAULTS: Mapping[str, ParameterValue] = {
     "http_request": "HEAD /",
     "response_codes": ((200, 200),),
@@ -34,7 +37,7 @@ class HttpConversation:
         settings = {**DEFAULTS, **binding.parameters}
         self._request = request_bytes(binding, settings)
         self._codes = code_ranges(settings["response_codes"])
-        self._accepted = frozenset(code for low, high in self._codes for code in range(low, high + 1))
+        self._accepted = frozenset(b" %d" % code for low, high in self._codes for code in range(low, high + 1))
         self._timeout_ms = binding.timeout_ms
         self._pending = b""
 
@@ -56,9 +59,9 @@ class HttpConversation:
             end = data.find(b"\r\n\r\n")
             if end < 0:
                 return self._wait(data)
-            code = status_code(data)
-            if code in self._accepted:
+            if data[8:12] in self._accepted and data[12:13] in AFTER_CODE:
                 return UP
+            code = status_code(data)
             if not 100 <= code < 200:
                 return self._refuse(code, data)
             data = data[end + 4 :]
@@ -95,7 +98,7 @@ class HttpConversation:
 def status_code(data: bytes) -> int:
     """The three digits of `HTTP/1.x NNN`, or 0 if that is not what the answer begins with (RFC 9112, section 4)."""
     digits = data[9:12]
-    if digits.isdigit() and len(digits) == 3 and data[8:9] == b" " and data[12:13] in (b" ", b"\r"):
+    if digits.isdigit() and len(digits) == 3 and data[8:9] == b" " and data[12:13] in AFTER_CODE:
         return int(digits)
     return 0
 
