@@ -41,8 +41,10 @@ from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
 from streams.node.stall import StallWatch
 from streams.node.views import Views
+from streams.node.web_source import NodeSource
 from streams.ownership.view import View
 from streams.tables.outbox import Outbox
+from streams.web.pages import attach
 
 log = get_logger()
 
@@ -129,6 +131,8 @@ class Node:
 
     def attach_web(self, app: Any) -> None:
         """The web views, if they are on."""
+        if self.settings.web_port is not None:
+            attach(app, NodeSource(self))
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""

@@ -51,13 +51,13 @@ class NodeCollector(Collector):
 
 
 def _services(source: Source) -> Iterator[Metric]:
+    """Counted one by one: a list of 70,000 states would wake the garbage collector, which stops the whole node."""
     services = source.configured_services()
-    states = [(service.name, _state(source, service.entity_id)) for service in services]
-    yield _gauges(
-        "watchbill_services", "Configured services, by state.", "state", _all_of(State, (state for _, state in states))
-    )
-    if len(states) <= SERVICE_SERIES:
-        up = [(name, float(state is State.UP)) for name, state in states if state is not State.UNKNOWN]
+    seen = (_state(source, service.entity_id) for service in services)
+    yield _gauges("watchbill_services", "Configured services, by state.", "state", _all_of(State, seen))
+    if len(services) <= SERVICE_SERIES:
+        states = ((service.name, _state(source, service.entity_id)) for service in services)
+        up = ((name, float(state is State.UP)) for name, state in states if state is not State.UNKNOWN)
         yield _gauges("watchbill_service_up", "1 if the service is UP, 0 if not; none while UNKNOWN.", "service", up)
 
 
