@@ -7,6 +7,7 @@ Why not one typer application that imports all: that takes a second before the f
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -97,7 +98,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as missing:
         print(f"error: {missing_text(words[0], missing)}", file=sys.stderr)
         sys.exit(ExitCode.REFUSED)
+    _quiet_logs()
     app(words, prog_name="watchbill")
+
+
+def _quiet_logs() -> None:
+    """A verb tells what went wrong itself; what its parts log stays off standard output. `node` sets up its own."""
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def missing_text(verb: str, missing: ModuleNotFoundError) -> str:
