@@ -37,6 +37,7 @@ from tests.waiting import wait_until
 
 READY_S = 20.0
 SOON_S = 10.0
+NOWHERE = "127.0.0.1:9"  # the discard service, which no machine of ours runs
 
 
 class Writer:
@@ -231,16 +232,11 @@ def test_a_recreated_topic_is_refused(broker: Broker, cluster: str, writer: Writ
         assert states.get(EntityId("1-0")) == service_state("1-0")
 
 
-def test_no_kafka_is_told(unused_port: int) -> None:
-    with StateReplica(f"127.0.0.1:{unused_port}") as states:
+def test_no_kafka_is_told() -> None:
+    with StateReplica(NOWHERE) as states:
         assert states.age_s() == float("inf")
         with pytest.raises(NotReady, match="no Kafka broker answers at"):
             states.wait_ready(0.5)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    return 9  # the discard service, which no machine of ours runs
 
 
 def test_U9_states_stay_and_age_while_kafka_is_away(tmp_path: Path) -> None:
@@ -351,9 +347,9 @@ def test_the_control_replica_reads_three_topics(broker: Broker, cluster: str, wr
         assert control.positions() == {"config-entities": (2,), "nodes": (2,), "views": (2,)}
 
 
-def test_the_producer_says_when_its_queue_is_full_and_what_it_purged(unused_port: int) -> None:
+def test_the_producer_says_when_its_queue_is_full_and_what_it_purged() -> None:
     settled: list[Delivery] = []
-    access = KafkaAccess(f"127.0.0.1:{unused_port}", "test-full")
+    access = KafkaAccess(NOWHERE, "test-full")
     producer = OwnProducer(access, delivery_timeout_ms=60_000, queue_records=3)
     taken = [producer.send("t", 0, b"k", b"v", settled.append) for _ in range(5)]
     assert taken == [True, True, True, False, False]
