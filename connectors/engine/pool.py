@@ -63,7 +63,8 @@ class EnginePool:
         self._probing: set[int] = set()
         self._stamps: dict[int, tuple[int, int, int]] = {}
         """By binding: the pid and run an engine last reported, and the run as numbered here."""
-        self._sequence = 0
+        self._sequence = self._runs = 0
+        """Both grow for the pool's life: a replaced binding has a new number, and must not begin again at 1."""
         self._losses: dict[int, int] = {}
         self._timers: set[asyncio.TimerHandle] = set()
         self._ready = asyncio.Event()
@@ -159,7 +160,8 @@ class EnginePool:
         """The report with the pool's numbers: another engine's run, or another run, is a new run here."""
         known_pid, known_run, run = self._stamps.get(report.number, (0, 0, 0))
         if (pid, report.run) != (known_pid, known_run):
-            run += 1
+            self._runs += 1
+            run = self._runs
             self._stamps[report.number] = (pid, report.run, run)
         self._sequence += 1
         return replace(report, sequence=self._sequence, run=run)

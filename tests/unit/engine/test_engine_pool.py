@@ -36,8 +36,11 @@ class Node:
         await asyncio.to_thread(wait_until, condition, deadline_s, what)
 
     def in_run(self, run: int) -> set[int]:
-        """The bindings that have had this run."""
-        return {report.number for report in self.reports if report.run == run}
+        """The bindings that have had this many runs."""
+        runs: dict[int, set[int]] = {}
+        for report in self.reports:
+            runs.setdefault(report.number, set()).add(report.run)
+        return {number for number, had in runs.items() if len(had) >= run}
 
     def latest(self) -> dict[int, RunReport]:
         """The last report of each binding."""
