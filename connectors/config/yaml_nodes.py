@@ -9,16 +9,22 @@ silently.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
 
 MERGE = "tag:yaml.org,2002:merge"
 NULL = "tag:yaml.org,2002:null"
+DEPTH = 100
+"""Levels of nesting read at all."""
 MERGES = 8
 """Merge keys followed inside one another."""
 
@@ -57,7 +63,10 @@ def place_of(node: Any) -> Place:
 def compose(text: str, faults: Faults) -> Any | None:
     """The root node; None if the text is empty, or no YAML, which is then among the faults."""
     try:
-        return YAML(typ="safe").compose(text)
+        if may_be_deep(text):
+            faults.append(Fault(0, 0, f"nested more than {DEPTH} deep: a cluster file needs seven levels"))
+            return None
+        return _composed(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else Place(0, 0)
@@ -66,6 +75,38 @@ def compose(text: str, faults: Faults) -> Any | None:
     except (YAMLError, RecursionError) as error:
         faults.append(Fault(0, 0, f"this is not YAML: {type(error).__name__}: {error}"[:300]))
     return None
+
+
+def _composed(text: str) -> Any | None:
+    """By libyaml if it is there. It knows YAML 1.1, no bare IPv6 address in braces: then the pure parser decides."""
+    fast = YAML(typ="safe")
+    if fast.Parser is Parser:
+        return fast.compose(text)
+    try:
+        return fast.compose(text)
+    except YAMLError:
+        return YAML(typ="safe", pure=True).compose(text)
+
+
+def may_be_deep(text: str) -> bool:
+    """Whether the text may nest beyond DEPTH: brackets open at once, or indentation and dashes of a line.
+
+    libyaml's composer calls itself at each level and would take the process down with it, so it is asked only after.
+    Brackets within quotes do not count; the events of the pure parser say for sure, and need no stack.
+    """
+    opened = accumulate(1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    indented = (len(lead) for lead in re.findall(r"^[ \t?:-]+", text, re.MULTILINE))
+    return max(chain(opened, indented), default=0) > DEPTH and _depth_of(text) > DEPTH
+
+
+def _depth_of(text: str) -> int:
+    deepest = depth = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        deepest = max(deepest, depth)
+        if deepest > DEPTH:
+            break
+    return deepest
 
 
 def pairs(node: Any, what: str, faults: Faults, merges: int = MERGES) -> dict[str, tuple[Any, Any]]:

@@ -115,5 +115,14 @@ def test_a_file_of_aliases_in_aliases_ends_soon() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]
     assert all("is not a section" in fault for fault in faults_of("\n".join(lines)))
-    deep = "services:\n  a: {address: 10.0.0.1, port: 80, x: " + "[" * 50_000
-    assert "this is not YAML" in faults_of(deep)[0]
+
+
+@pytest.mark.parametrize("deeper", ["[", "{a: ", "- ", "? "])
+def test_a_file_nested_without_end_is_refused_and_harmless(deeper: str) -> None:
+    told = faults_of("services:\n" + deeper * 50_000)[0]
+    assert "nested more than 100 deep" in told or "this is not YAML" in told
+
+
+def test_brackets_in_texts_are_no_nesting() -> None:
+    lines = [f"  w{number}: {{address: 10.0.0.1, port: 80, comment: '[[[['}}" for number in range(60)]
+    assert faults_of("services:\n" + "\n".join(lines)) == []
