@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import aiohttp.web
 import faust
 import pytest
 
@@ -80,6 +81,14 @@ def test_only_our_pages_are_served() -> None:
             assert headers["X-Content-Type-Options"] == "nosniff"
 
     served(SAMPLE, talk)
+
+
+def test_faust_keeps_its_runner_where_we_put_ours() -> None:
+    app = web_app(unused_port())
+    fausts = app.web._runner
+    assert isinstance(fausts, aiohttp.web.AppRunner)
+    pages.attach(app, SAMPLE)
+    assert app.web._runner.app is fausts.app, "a private name: Faust has moved it, see streams/web/pages.py"
 
 
 def test_head_answers_without_a_body() -> None:
