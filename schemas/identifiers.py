@@ -38,6 +38,11 @@ def partition_of(entity: EntityId, partitions: int = PARTITIONS) -> Partition:
     return Partition(stable_hash(entity) % partitions)
 
 
+def command_of(entity: EntityId) -> int:
+    """The offset of the command that added the entity. Raises ValueError for a text that is no entity id."""
+    return int(entity.partition("-")[0])
+
+
 def entity_id(offset: int, index: int) -> EntityId:
     """The id of the entity added by operation `index` of the command at `offset` of config-commands."""
     return EntityId(f"{offset}-{index}")

@@ -198,7 +198,7 @@ def _format_if_empty(data_dir: Path, storage_tool: list[str], log_path: Path) ->
     """Gives the data folder a cluster id, as Kafka wants it before a first start."""
     if (data_dir / "logs" / "meta.properties").exists():
         return
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    cluster_id = "w" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a first "-" would look like an option
     arguments = ["format", "-t", cluster_id, "-c", str(data_dir / "server.properties")]
     child = java.spawn([*storage_tool, *arguments], log_path, data_dir)
     if child.wait() != 0:

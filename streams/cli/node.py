@@ -1,7 +1,7 @@
 """`watchbill node`: run one node until SIGTERM or SIGINT.
 
-Rule: signals are taken by the node's own loop, once; a second one ends the process at once. The exit code says why: 0 for
-a clean leave, 1 for a fault that an operator must mend (told in one line on stderr), 70 for a stuck event loop.
+Rule: signals are taken by the node's own loop, once; a second one ends the process at once. The exit code says why: 0
+for a clean leave, 1 for a fault that an operator must mend (told in one line on stderr), 70 for a stuck event loop.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def node(
     cluster: Annotated[str, typer.Option(envvar="WATCHBILL_CLUSTER", help="Prefix of the topics.")] = "watchbill",
     engines: Annotated[int, typer.Option(min=1, max=64, help="Probing processes, at most one a core.")] = 1,
     web: Annotated[str | None, typer.Option(help="Serve web views here, HOST:PORT; off by default.")] = None,
-    node_group: Annotated[list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")] = None,
+    node_group: Annotated[
+        list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")
+    ] = None,
     session_timeout: Annotated[float, typer.Option(help="Seconds after which a silent node is replaced.")] = 3.0,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -51,16 +53,17 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
 
 async def _run(settings: object) -> int:
     from connectors.replica.base import NotReady
-    from streams.node.node import Node, NodeIdTaken
+    from streams.node.node import Node
     from streams.node.settings import NodeSettings
+    from streams.node.twins import NodeIdTaken
 
     assert isinstance(settings, NodeSettings)
-    stopping = asyncio.Event()
+    running = Node(settings)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, stopping)
+        loop.add_signal_handler(number, _stop, running.stopping)
     try:
-        await Node(settings).run(stopping)
+        await running.run()
     except (NotReady, NodeIdTaken) as fault:
         print(f"watchbill node: {fault}", file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ from structlog import get_logger
 
 from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
-from schemas.identifiers import EntityId, NodeId, Partition, ViewId
+from schemas.identifiers import EntityId, NodeId, Partition, ViewId, command_of
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
 from streams.agents.config_agent import ConfigAgent
 from streams.agents.config_recovery import recover
@@ -35,7 +35,7 @@ from streams.tables.outbox import Outbox
 
 log = get_logger()
 
-SWEEP_EVERY = 20
+SWEEP_EVERY = 50
 """Housekeeping rounds between two looks for states whose service is gone."""
 CACHED_OWNERS = 16_384
 
@@ -54,6 +54,7 @@ class Host(Protocol):
     quarantine: Quarantine
     leader: Leader
     bulk: OwnProducer
+    revision: int
 
     def now_ms(self) -> int: ...
     def attach_web(self, app: Any) -> None: ...
@@ -132,11 +133,15 @@ class Folding:
         self._rounds += 1
         stale = self._host.replicas.states.unrepaired()
         if stale:
-            self.folds.repair([record.entity_id for record in stale])
+            self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])
         if self._rounds % SWEEP_EVERY == 0 and self._host.replicas.control.ready:
             services = self._host.monitoring.inventory.services
-            orphans = [service for service in self._host.replicas.states if service not in services]
-            self.folds.remove_unconfigured(orphans)
+            unknown = [service for service in self._host.replicas.states if service not in services]
+            self.folds.remove_unconfigured([service for service in unknown if self._is_read(service)])
+
+    def _is_read(self, service: EntityId) -> bool:
+        """Whether the command that added the service was read here: if not, it is new, not gone."""
+        return command_of(service) <= self._host.revision
 
     def _owner_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
         known = self._host.monitoring.inventory.placeables.get(service_id)

@@ -23,7 +23,6 @@ from connectors.replica.base import NotReady, Replica, default_access
 from connectors.replica.states import Change as StateChange
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
-from schemas.identifiers import NodeId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
@@ -40,6 +39,7 @@ from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
 from streams.node.stall import StallWatch
+from streams.node.twins import NodeIdTaken, listen, must_yield
 from streams.node.views import Views
 from streams.node.web_source import NodeSource
 from streams.ownership.view import View
@@ -51,14 +51,11 @@ log = get_logger()
 VERSION = "0.1.0"
 REPLAY_DEADLINE_S = 600.0
 REPLAY_POLL_S = 5.0
-HOUSEKEEPING_S = 0.25
+HOUSEKEEPING_S = 0.1
+PROPOSE_AGAIN_ROUNDS = 10
 LEAVE_DEADLINE_S = 5.0
 HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
-
-
-class NodeIdTaken(Exception):
-    """Another live process uses this node id. Nothing was changed; the message says what to do."""
 
 
 def now_ms() -> int:
@@ -76,6 +73,11 @@ class Node:
         self.identity = NodeIdentity(settings.node_id, incarnation, settings.node_groups)
         self.phase = Phase.JOINING
         self.missing: tuple[str, ...] = ("replay",)
+        self.revision = -1
+        self.stopping = asyncio.Event()
+        self._twin: NodeStatus | None = None
+        self._had_lease = False
+        self._rounds = 0
         self.lease = Lease(settings.lease_s)
         self.views = Views()
         self.loop = asyncio.get_running_loop()
@@ -134,37 +136,51 @@ class Node:
         if self.settings.web_port is not None:
             attach(app, NodeSource(self))
 
-    async def run(self, stopping: asyncio.Event) -> None:
+    async def run(self) -> None:
         """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""
         try:
-            await self._replay(stopping)
-            if stopping.is_set():
+            await self._replay()
+            if self.stopping.is_set():
                 return
             await self.engines.start()
             self.group.join()
-            await self._work(stopping)
+            await self._work()
             await self._hand_over()
         finally:
             await self._end()
+        if self._twin is not None:
+            raise NodeIdTaken(self._twin)
 
-    async def _replay(self, stopping: asyncio.Event) -> None:
+    async def _replay(self) -> None:
         """CVS only: everything that others know is read before this node may own anything (V-9)."""
-        self.heartbeat.start()
         for name, replica in self.replicas.gates():
             self.missing = (name,)
-            await self._wait_ready(name, replica, stopping)
-        twin = live_twin(self.replicas.control.nodes(), self.identity, self.settings.session_timeout_s)
-        if twin is not None:
-            raise NodeIdTaken(
-                f"node id {twin.node_id!r} is in use by another process (incarnation {twin.incarnation}): "
-                "stop that one, or give this node another --id"
-            )
+            await self._wait_ready(name, replica)
+            if replica is self.replicas.control and not self.stopping.is_set():
+                await self._begin_to_beat()
         self.missing = ("group",)
         self.replicas.follow()
 
-    async def _wait_ready(self, name: str, replica: Replica, stopping: asyncio.Event) -> None:
+    async def _begin_to_beat(self) -> None:
+        """Listen first: the heartbeat begins when nobody else beats under this id."""
+        control, node_id = self.replicas.control, self.settings.node_id
+        twin = await asyncio.to_thread(
+            listen, lambda: control.nodes().get(node_id), self.identity, self.settings.session_timeout_s, now_ms
+        )
+        if twin is not None:
+            raise NodeIdTaken(twin)
+        self.heartbeat.start()
+
+    def twin_heard(self, twin: NodeStatus) -> None:
+        """Another run of this node id beats beside ours, on the loop."""
+        if self._twin is None and must_yield(twin, self.identity, self.views.held):
+            log.critical("node id in use by another process: ending", twin=twin.incarnation)
+            self._twin = twin
+            self.stopping.set()
+
+    async def _wait_ready(self, name: str, replica: Replica) -> None:
         deadline = self.loop.time() + REPLAY_DEADLINE_S
-        while not (replica.ready or stopping.is_set()):
+        while not (replica.ready or self.stopping.is_set()):
             try:
                 await asyncio.to_thread(replica.wait_ready, REPLAY_POLL_S)
             except NotReady as fault:
@@ -172,8 +188,8 @@ class Node:
                     raise
                 log.warning("still replaying", waiting_for=name, why=str(fault))
 
-    async def _work(self, stopping: asyncio.Event) -> None:
-        stopped = asyncio.create_task(stopping.wait())
+    async def _work(self) -> None:
+        stopped = asyncio.create_task(self.stopping.wait())
         watching = asyncio.create_task(self.stall_watch.run())
         while not stopped.done():
             self._keep_house()
@@ -183,10 +199,23 @@ class Node:
     def _keep_house(self) -> None:
         """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""
         self.heartbeat.loop_turned()
+        self._rounds += 1
+        self._purge_at_lease_end()
+        if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
+            self.leader.again(self.views.held)
         self.outbox.flush()
         self.publisher.flush()
         self.folding.keep_house()
         self.monitoring.reclaim(self.loop.time())
+
+    def _purge_at_lease_end(self) -> None:
+        """Nothing that waits may leave after the lease: it comes back to those who sent it, and waits there."""
+        holds = self.lease.holds()
+        if self._had_lease and not holds:
+            log.warning("the lease ended: publishing stops", last_heartbeat_age_s=self.lease.age_s())
+            self.sss.purge()
+            self.bulk.purge()
+        self._had_lease = holds
 
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""
@@ -194,7 +223,10 @@ class Node:
         self.heartbeat.beat_now()
         self.leader.resigned()
         alone = len(self.views.held.members) <= 1
+        self.outbox.flush()
         await self.group.leave(LEAVE_DEADLINE_S)
+        self.folding.revoked()
+        self.outbox.drop_except(())
         deadline = self.loop.time() + (0.0 if alone else HANDOVER_DEADLINE_S)
         while self.monitoring.watches.probed() and self.loop.time() < deadline:
             self.heartbeat.loop_turned()
@@ -205,7 +237,7 @@ class Node:
     async def _end(self) -> None:
         await self.engines.stop()
         self.phase = Phase.LEFT
-        await asyncio.to_thread(self.heartbeat.stop)
+        await asyncio.to_thread(self.heartbeat.stop, say_so=self._twin is None)
         for producer in (self.sss, self.bulk):
             await asyncio.to_thread(producer.close, 2.0)
         await asyncio.to_thread(self.replicas.close)
@@ -234,6 +266,7 @@ class Node:
 
     def entities_read(self, changes: Sequence[EntityChange], revision: int) -> None:
         """The entities of one or more whole commands, on the loop."""
+        self.revision = revision
         change = self.monitoring.configured(changes)
         self.folding.configured(change.services, Source(self.settings.topic(CONFIG_COMMANDS), 0, revision))
 
@@ -243,15 +276,10 @@ class Node:
 
     def _propose(self, wanted: Wanted) -> None:
         if not self.lease.holds():
-            log.warning("no lease, no proposal", generation=wanted.generation)
-            self.loop.call_later(HOUSEKEEPING_S, self._propose_again, wanted)
+            log.warning("no lease, no proposal yet", generation=wanted.generation)
             return
         change = self.views.proposal(wanted.members, wanted.generation, self.settings.node_id, now_ms())
         self.bulk.send(self.settings.topic(VIEWS), 0, None, encode(change))
-
-    def _propose_again(self, wanted: Wanted) -> None:
-        if self.leader.wants(wanted) and self.views.held.generation < wanted.generation:
-            self._propose(wanted)
 
     def _watched(self) -> list[Place]:
         """Partitions that Faust must be reading now."""
@@ -286,11 +314,3 @@ class Node:
             sent_at_ms=now_ms(),
             version=VERSION,
         )
-
-
-def live_twin(nodes: dict[NodeId, NodeStatus], identity: NodeIdentity, session_s: float) -> NodeStatus | None:
-    """A status of another run of this node id that is fresh enough to be alive."""
-    status = nodes.get(identity.node_id)
-    if status is None or status.incarnation == identity.incarnation or status.phase in (Phase.LEAVING, Phase.LEFT):
-        return None
-    return status if now_ms() - status.sent_at_ms < session_s * 1000 else None

@@ -33,6 +33,7 @@ from streams.agents.quarantine import Quarantine
 from streams.faust_app.identity import NodeIdentity
 from streams.node.lease import Lease
 from streams.node.settings import NodeSettings
+from streams.node.twins import is_other_run
 
 log = get_logger()
 
@@ -48,6 +49,7 @@ class Listener(Protocol):
     lease: Lease
     access: KafkaAccess
 
+    def twin_heard(self, twin: NodeStatus) -> None: ...
     def view_read(self, offset: int, change: ViewChange) -> None: ...
     def states_applied(self, changes: Sequence[StateChange]) -> None: ...
     def entities_read(self, changes: Sequence[Change], revision: int) -> None: ...
@@ -132,6 +134,8 @@ class Replicas:
         identity = self._listener.identity
         if status is not None and node_id == identity.node_id and status.incarnation == identity.incarnation:
             self._listener.lease.came_back(status.beat)
+        elif is_other_run(status, identity) and status is not None and self.control.ready:
+            self._loop.call_soon_threadsafe(self._listener.twin_heard, status)
 
     def _states(self, changes: Sequence[StateChange]) -> None:
         self._loop.call_soon_threadsafe(self._listener.states_applied, changes)
