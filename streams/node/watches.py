@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.identifiers import NO_VIEW, EntityId, NodeId, ViewId
 from streams.ownership.distribution import (
     Distribution,
     Placeable,
@@ -46,6 +46,8 @@ class Watches:
         self._view = EMPTY_VIEW
         self._distribution: Distribution = distribute(EMPTY_VIEW, node, ())
         self._watches: dict[EntityId, Watch] = {}
+        self._heard: ViewId = NO_VIEW
+        """The latest view that a state spoke of: the states can be ahead of the views."""
         self.unconfirmed: set[EntityId] = set()
         """Claimed, and no state that names this node as owner has come back yet."""
 
@@ -86,7 +88,7 @@ class Watches:
         started, stopped = self._reconsider(affected)
         claimable = frozenset(service for service in gained if self._distribution.standings[service].role is Role.OWNER)
         self.unconfirmed = (self.unconfirmed | claimable) & self._watches.keys()
-        return Change(started, stopped, claimable)
+        return Change(started, stopped, claimable & self._watches.keys())
 
     def state_applied(self, states: Mapping[EntityId, LastState]) -> Change:
         """New states of services that this node watches; those of others cost a look-up and nothing more."""
@@ -99,8 +101,12 @@ class Watches:
         started, stopped = self._reconsider(known, states)
         return Change(started, stopped, frozenset())
 
-    def needs(self, service: EntityId, view_id: int) -> bool:
-        """Whether a state of this view could change this node's duty: it need not be decoded if not."""
+    def needs(self, service: EntityId, view_id: ViewId) -> bool:
+        """Whether a state of this view could change this node's duty now: it need not be looked at if not.
+
+        Ask it of every state that comes in: it notes how far the states are ahead of the views.
+        """
+        self._heard = max(self._heard, view_id)
         watch = self._watches.get(service)
         if watch is None:
             return False
@@ -128,7 +134,7 @@ class Watches:
         if standing is None:
             return RESTING
         view_id = self._view.view_id
-        if standing.role is Role.OWNER and states is None:
+        if standing.role is Role.OWNER and states is None and self._heard <= view_id:
             return Watch(Duty.OWN, view_id)  # what hand_over says; the state need not be looked up
         last = states[service] if states is not None else self._last_state(service)
         return hand_over(watch, self._node, standing, view_id, last)
