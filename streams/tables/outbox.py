@@ -2,8 +2,9 @@
 S-6).
 
 Rule: nothing is lost and nothing is sent late. A newer state of a service takes the place of one that has not gone;
-what could not be delivered comes back unless a newer one waits; what may not be sent (no lease) waits. When the node
-loses a partition its pending states go with it: the new owner has read what was delivered and folds on from there.
+what could not be delivered comes back unless a newer one was put since, sent or not; what may not be sent (no lease)
+waits. When the node loses a partition its states go with it, those on their way too should they come back: the new
+owner has read what was delivered and folds on from there. History of what was sent is true whoever folds: it stays.
 """
 
 from __future__ import annotations
@@ -55,8 +56,12 @@ class Outbox:
         self._may_send = may_send
         self._call_later = call_later
         self._pending: dict[EntityId, bytes | None] = {}
+        self._newest: dict[EntityId, tuple[int, Partition]] = {}
+        """The number of each service's newest state, pending or sent, and its partition."""
+        self._puts = 0
         self._history: deque[tuple[EntityId, bytes]] = deque(maxlen=CAPACITY)
-        self._returned: list[tuple[EntityId, bytes | None]] = []
+        self._returned: deque[tuple[EntityId, int, bytes | None]] = deque()
+        self._returned_history: deque[tuple[EntityId, bytes]] = deque()
         self._scheduled = False
         self.sent = 0
         self.held_back = 0
@@ -68,6 +73,8 @@ class Outbox:
         """The newest state of a service, or None for its tombstone."""
         if len(self._pending) >= CAPACITY and service not in self._pending:
             raise RuntimeError(f"the outbox holds {CAPACITY:,} services: more than one cluster may have")
+        self._puts += 1
+        self._newest[service] = self._puts, partition_of(service)
         self._pending[service] = state
         self._schedule()
 
@@ -87,44 +94,57 @@ class Outbox:
             self._schedule()
 
     def _flush_states(self) -> None:
+        if self._pending and not self._may_send():
+            self.held_back += 1
+            return
         for service in list(self._pending):
-            if not self._may_send():
-                self.held_back += 1
-                break
-            state = self._pending[service]
-            if not self._send(service, state):
+            if not (self._may_send() and self._send(service, self._pending[service])):
                 break
             del self._pending[service]
             self.sent += 1
 
     def _flush_history(self) -> None:
-        while self._history and self._may_send():
-            service, transition = self._history[0]
-            if not self._sender.send(self._history_topic, partition_of(service), service.encode(), transition):
-                break
+        while self._history and self._may_send() and self._send_history(self._history[0]):
             self._history.popleft()
 
     def drop_except(self, partitions: Collection[Partition]) -> int:
-        """Forget what waits for partitions that are no longer ours; how many that were."""
+        """Forget the states of partitions that are no longer ours; how many of them waited."""
         self._take_back()
-        gone = [service for service in self._pending if partition_of(service) not in partitions]
+        gone = [service for service, (_, partition) in self._newest.items() if partition not in partitions]
         for service in gone:
+            del self._newest[service]
+        waited = {service for service in gone if service in self._pending}
+        for service in waited:
             del self._pending[service]
-        kept = [line for line in self._history if partition_of(line[0]) in partitions]
-        self._history = deque(kept, maxlen=CAPACITY)
-        return len(gone)
+        self._history = deque([line for line in self._history if line[0] not in waited], maxlen=CAPACITY)
+        return len(waited)
 
     def _send(self, service: EntityId, state: bytes | None) -> bool:
+        number, partition = self._newest[service]
+
         def on_delivery(delivery: Delivery) -> None:
             if delivery.error is not None:
-                self._returned.append((service, state))
+                self._returned.append((service, number, state))
 
-        return self._sender.send(self._topic, partition_of(service), service.encode(), state, on_delivery)
+        return self._sender.send(self._topic, partition, service.encode(), state, on_delivery)
+
+    def _send_history(self, line: tuple[EntityId, bytes]) -> bool:
+        def on_delivery(delivery: Delivery) -> None:
+            if delivery.error is not None:
+                self._returned_history.append(line)
+
+        service, transition = line
+        return self._sender.send(self._history_topic, partition_of(service), service.encode(), transition, on_delivery)
 
     def _take_back(self) -> None:
-        returned, self._returned = self._returned, []
-        for service, state in returned:
-            self._pending.setdefault(service, state)
+        while self._returned:
+            service, number, state = self._returned.popleft()
+            if self._newest.get(service, (0, 0))[0] == number:
+                self._pending[service] = state
+        while self._returned_history:
+            line = self._returned_history.pop()
+            if len(self._history) < CAPACITY:
+                self._history.appendleft(line)
 
     def _schedule(self) -> None:
         if not self._scheduled:
