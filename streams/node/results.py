@@ -7,7 +7,7 @@ carries the view under which this node is owner (its flag), which for an old own
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from itertools import islice
 
@@ -53,7 +53,7 @@ class ResultPublisher:
         self._now_ms = now_ms
         self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
         self._claims: dict[EntityId, None] = {}
-        self._returned: list[ProbeResults] = []
+        self._returned: deque[ProbeResults] = deque()
         self._scheduled = False
         self.dropped = 0
         self.batches = 0
@@ -62,11 +62,7 @@ class ResultPublisher:
         """Runs of bindings; a later report of the same run takes the earlier one's place."""
         for run in runs:
             self._runs[(run.service_id, run.monitor_id, run.run)] = run
-        excess = len(self._runs) - PENDING_RUNS
-        if excess > 0:
-            self.dropped += excess
-            for key in list(islice(self._runs, excess)):
-                del self._runs[key]
+        self._drop_excess()
         self._schedule()
 
     def claim(self, services: Iterable[EntityId]) -> None:
@@ -78,9 +74,7 @@ class ResultPublisher:
         """Send what waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
         self._scheduled = False
         self._take_back()
-        if not (self._runs or self._claims):
-            return
-        if self._may_send():
+        if (self._runs or self._claims) and self._may_send():
             self._send_all()
         if self._runs or self._claims or self._returned:
             self._schedule()
@@ -121,12 +115,29 @@ class ResultPublisher:
             self._returned.append(batch)
 
     def _take_back(self) -> None:
-        """What was not delivered waits again, unless a newer report of the same run does."""
-        returned, self._returned = self._returned, []
-        for batch in returned:
-            self._claims.update(dict.fromkeys(batch.claims))
-            for run in batch.runs:
-                self._runs.setdefault((run.service_id, run.monitor_id, run.run), run)
+        """What was not delivered waits again, unless a newer report of the same run does, and in the order it was made.
+
+        The fold takes a binding's reports by their sequence: an older run behind a newer one would count for nothing.
+        """
+        if not self._returned:
+            return
+        claims: dict[EntityId, None] = {}
+        runs: list[ProbeRun] = []
+        while self._returned:
+            batch = self._returned.popleft()
+            claims.update(dict.fromkeys(batch.claims))
+            runs += batch.runs
+        self._claims = claims | self._claims
+        runs = sorted([*runs, *self._runs.values()], key=lambda run: run.sequence)
+        self._runs = {(run.service_id, run.monitor_id, run.run): run for run in runs}
+        self._drop_excess()
+
+    def _drop_excess(self) -> None:
+        excess = len(self._runs) - PENDING_RUNS
+        if excess > 0:
+            self.dropped += excess
+            for key in list(islice(self._runs, excess)):
+                del self._runs[key]
 
     def _schedule(self) -> None:
         if not self._scheduled:
