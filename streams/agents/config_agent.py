@@ -1,15 +1,16 @@
 """Step 2 of the flow: the Faust agent of `config-commands`, which answers each command and writes the entities.
 
-Rule: decode, one pure call, write in this order: entities, the mark behind them, the answer. Nothing else writes these
-topics. A node that becomes the agent rebuilds the fold from what was written, or, where a command was written in part,
-from the audit log: the fold is deterministic, so doing it again writes the same records.
+Rule: decode, one pure call, write in this order, each delivered before the next is sent: entities, the mark behind
+them, the answer. So an answer that Kafka has is true. Nothing else writes these topics. A node that becomes the agent
+rebuilds the fold from what was written, or, where a command was written in part, from the audit log: the fold is
+deterministic, so doing it again writes the same records.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from structlog import get_logger
@@ -42,15 +43,41 @@ class Outgoing:
     value: bytes | None
 
 
+@dataclass(slots=True)
+class _Round:
+    """One try at writing some records: how many are on their way, and what failed. The loop's thread."""
+
+    waiting: int = 0
+    failures: list[str] = field(default_factory=list)
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def settle(self, error: str | None) -> None:
+        """The fate of one record is known."""
+        self.waiting -= 1
+        if error is not None:
+            self.failures.append(error)
+        self._settled.set()
+
+    async def delivered(self) -> bool:
+        """Wait until the fate of every record is known; whether Kafka has all of them."""
+        while self.waiting:
+            self._settled.clear()
+            await self._settled.wait()
+        return not self.failures
+
+
 class ConfigAgent:
-    """`recover` reads the topics (it blocks, and runs beside the loop); `topics` are the names in Kafka."""
+    """`recover(offset)` reads the topics, and gives the fold as it stood before the command at `offset`.
+
+    It blocks, and runs beside the loop; a RuntimeError of it means: Kafka does not answer, ask again.
+    """
 
     def __init__(
         self,
         sender: Sender,
         entities_topic: str,
         results_topic: str,
-        recover: Callable[[], ConfigFold],
+        recover: Callable[[int], ConfigFold],
         may_act: Callable[[], bool],
         quarantine: Quarantine,
     ) -> None:
@@ -61,6 +88,7 @@ class ConfigAgent:
         self._may_act = may_act
         self._quarantine = quarantine
         self._fold: ConfigFold | None = None
+        self._term = 0
         self.serving = False
 
     def attach(self, app: Any, topic: Any) -> None:
@@ -71,6 +99,7 @@ class ConfigAgent:
         """Whether the commands are this node's to fold from now on; what it knew before may be outdated."""
         self.serving = serving
         self._fold = None
+        self._term += 1
 
     async def body(self, stream: Any) -> None:
         """Faust's agent body: one command at a time, each answered before the next is taken."""
@@ -79,6 +108,7 @@ class ConfigAgent:
             try:
                 await self.take(message.topic, message.offset, message.key, message.value)
             except Exception as fault:
+                self._fold = None  # what it holds may never have been written
                 log.exception("a command broke the fold", offset=message.offset)
                 text = f"the fold failed: {type(fault).__name__}: {fault}"
                 self._quarantine.put(message.topic, 0, message.offset, message.key, message.value, text)
@@ -90,27 +120,43 @@ class ConfigAgent:
         except Unreadable as fault:
             self._quarantine.put(topic, 0, offset, key, value, str(fault))
             return
-        if not await self._may_fold():
-            return
-        fold = self._fold
-        if fold is None:
-            fold = self._fold = await asyncio.to_thread(self._recover)
-        if offset <= fold.offset:
+        term = self._term
+        fold = await self._fold_before(offset, term)
+        if fold is None or offset <= fold.offset:
             return
         if len(command.operations) > IN_THREAD_OPERATIONS:
-            outgoing = await asyncio.to_thread(self._decide, fold, command, offset)
+            steps = await asyncio.to_thread(self._decide, fold, command, offset)
         else:
-            outgoing = self._decide(fold, command, offset)
-        await self._write(outgoing)
+            steps = self._decide(fold, command, offset)
+        for records in steps:
+            await self._write(records, term)
 
-    def _decide(self, fold: ConfigFold, command: ConfigCommand, offset: int) -> list[Outgoing]:
+    async def _fold_before(self, offset: int, term: int) -> ConfigFold | None:
+        """The fold to take the command at `offset` with; None if the commands became another node's meanwhile."""
+        while await self._may_fold(term):
+            if self._fold is not None:
+                return self._fold
+            try:
+                fold = await asyncio.to_thread(self._recover, offset)
+            except RuntimeError as fault:
+                log.warning("cannot read the configuration back, trying again", error=str(fault))
+                await asyncio.sleep(RETRY_S)
+                continue
+            if term == self._term:
+                self._fold = fold
+        return None
+
+    def _decide(self, fold: ConfigFold, command: ConfigCommand, offset: int) -> list[list[Outgoing]]:
+        """What to write, in steps that wait for one another."""
         result, changes = fold.take(command, offset)
         log.info("command", id=command.command_id, issuer=command.issuer, accepted=result.accepted, offset=offset)
-        return [*self._entities(changes, command, offset), self._answer(result)]
+        mark = Outgoing(self._entities_topic, REVISION_KEY, encode(ConfigRevision(offset, command.command_id)))
+        answer = self._answer(result)
+        return [self._entities(changes), [mark], [answer]] if changes else [[answer]]
 
-    def _entities(self, changes: Iterable[Change], command: ConfigCommand, offset: int) -> list[Outgoing]:
+    def _entities(self, changes: Iterable[Change]) -> list[Outgoing]:
         topic = self._entities_topic
-        written = [
+        return [
             Outgoing(
                 topic,
                 entity_key(change.kind, change.entity_id).encode(),
@@ -118,9 +164,6 @@ class ConfigAgent:
             )
             for change in changes
         ]
-        if written:
-            written.append(Outgoing(topic, REVISION_KEY, encode(ConfigRevision(offset, command.command_id))))
-        return written
 
     def _answer(self, result: ConfigResult) -> Outgoing:
         key = result.command_id.encode()
@@ -132,41 +175,37 @@ class ConfigAgent:
             )
             return Outgoing(self._results_topic, key, encode(short))
 
-    async def _may_fold(self) -> bool:
-        """Wait for the lease; False when the commands are another node's meanwhile."""
-        while self.serving:
+    async def _may_fold(self, term: int) -> bool:
+        """Wait for the lease; False when the commands have become another node's since, or were so for a time."""
+        while self.serving and self._term == term:
             if self._may_act():
                 return True
             await asyncio.sleep(LEASE_POLL_S)
         return False
 
-    async def _write(self, outgoing: list[Outgoing]) -> None:
-        """Write in order until Kafka has all of it. Writing a record again is harmless: it is the same record."""
-        while await self._may_fold():
-            if await self._write_once(outgoing):
+    async def _write(self, outgoing: list[Outgoing], term: int) -> None:
+        """Write until Kafka has all of it. Writing a record again is harmless: it is the same record."""
+        while await self._may_fold(term):
+            if await self._write_once(outgoing, term):
                 return
             log.warning("the answer to a command was not delivered, trying again", records=len(outgoing))
             await asyncio.sleep(RETRY_S)
 
-    async def _write_once(self, outgoing: list[Outgoing]) -> bool:
+    async def _write_once(self, outgoing: list[Outgoing], term: int) -> bool:
+        """In order; each only under the lease. False if any did not arrive."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        failures: list[str] = []
-        waiting = len(outgoing)
-
-        def settle(error: str | None) -> None:
-            nonlocal waiting
-            waiting -= 1
-            if error is not None:
-                failures.append(error)
-            if waiting == 0 and not done.done():
-                done.set_result(None)
+        this_round = _Round()
 
         def on_delivery(delivery: Delivery) -> None:
-            loop.call_soon_threadsafe(settle, delivery.error)
+            loop.call_soon_threadsafe(this_round.settle, delivery.error)
 
         for record in outgoing:
-            while not self._sender.send(record.topic, 0, record.key, record.value, on_delivery):
+            while await self._may_fold(term):
+                if self._sender.send(record.topic, 0, record.key, record.value, on_delivery):
+                    this_round.waiting += 1
+                    break
                 await asyncio.sleep(QUEUE_POLL_S)
-        await done
-        return not failures
+            else:
+                this_round.failures.append("the right to write ended")
+                break
+        return await this_round.delivered()

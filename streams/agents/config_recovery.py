@@ -2,12 +2,13 @@
 
 Rule: entities with their last mark, and the answers, give the fold at once, if they agree: nothing was written behind
 the mark, and the mark's command was answered. If not, a command was cut short by a crash, and the audit log is folded
-from its start, which gives the same records again. Runs beside the event loop: it waits for Kafka.
+from its start, which gives the same records again. What stands before the command that the group brings was handled,
+and needs no answer as proof: answers are kept for a week only. Runs beside the event loop: it waits for Kafka.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from structlog import get_logger
@@ -36,18 +37,28 @@ class _Written:
     unmarked: bool = False
 
 
-def recover(access: KafkaAccess, commands_topic: str, entities_topic: str, results_topic: str) -> ConfigFold:
-    """The fold as it stood after the last answered command. Raises RuntimeError if Kafka does not answer in time."""
+def recover(
+    access: KafkaAccess, commands_topic: str, entities_topic: str, results_topic: str, before: int
+) -> ConfigFold:
+    """The fold as it stood after the last command handled, the one at `before` not among them unless it was answered.
+
+    Raises RuntimeError if Kafka does not answer in time.
+    """
     written = _read_entities(access, entities_topic)
     answers = list(_read_results(access, results_topic))
-    last_answer = max((answer.command_offset for answer in answers), default=-1)
-    if written.unmarked or written.mark > last_answer:
-        log.info("a command was cut short: folding the audit log", mark=written.mark, last_answer=last_answer)
-        return fold_log(_read_commands(access, commands_topic, last_answer))
+    last = last_handled(answers, before)
+    if written.unmarked or written.mark > last:
+        log.info("a command was cut short: folding the audit log", mark=written.mark, last_handled=last)
+        return fold_log(_read_commands(access, commands_topic, last))
     handled = Handled()
     for answer in answers:
         handled.note(answer)
-    return ConfigFold(Entities().updated(written.entities.values()), handled, last_answer)
+    return ConfigFold(Entities().updated(written.entities.values()), handled, last)
+
+
+def last_handled(answers: Iterable[ConfigResult], before: int) -> int:
+    """The offset of the last command that needs nothing more, seen from the command at `before`."""
+    return max([before - 1, *(answer.command_offset for answer in answers)])
 
 
 def _read_entities(access: KafkaAccess, topic: str) -> _Written:
@@ -63,9 +74,11 @@ def _read_entities(access: KafkaAccess, topic: str) -> _Written:
         except Unreadable:
             continue  # quarantined by every node's replica, which reads this topic too
         if isinstance(entity, ConfigEntity):
-            written.entities[key] = entity
+            known = written.entities.get(key)
+            if known is None or known.revision <= entity.revision:  # else a late writer's
+                written.entities[key] = entity
         elif isinstance(entity, ConfigRevision):
-            written.mark, written.unmarked = entity.command_offset, False
+            written.mark, written.unmarked = max(written.mark, entity.command_offset), False
     return written
 
 
@@ -78,7 +91,7 @@ def _read_results(access: KafkaAccess, topic: str) -> Iterator[ConfigResult]:
 
 
 def _read_commands(access: KafkaAccess, topic: str, last: int) -> Iterator[tuple[int, ConfigCommand]]:
-    """Commands up to the last answered one; those behind it come to the agent by themselves."""
+    """Commands up to the last handled one; those behind it come to the agent by themselves."""
     for record in _read(access, topic):
         if record.offset() > last:
             return
