@@ -8,6 +8,7 @@ configuration has not brought yet waits for the configuration.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from typing import Protocol
@@ -16,7 +17,7 @@ from structlog import get_logger
 
 from schemas.codec import decode, encode
 from schemas.identifiers import EntityId, Partition, partition_of
-from schemas.probes import ProbeResults
+from schemas.probes import ProbeResults, ProbeRun
 from schemas.states import ServiceState, ServiceTransition
 from streams.folding.batch import OwnerOf, fold_results
 from streams.folding.events import NO_SOURCE, ServiceConfig, Source
@@ -25,8 +26,10 @@ from streams.folding.service import ServiceFold
 
 log = get_logger()
 
-EARLY_BATCHES = 5_000
-"""Batches kept for services that the configuration has not brought yet; beyond it the oldest are refused."""
+EARLY_SERVICES = 5_000
+"""Services not configured here yet of which batches are kept; beyond it those of the oldest are dropped."""
+EARLY_BATCHES = 100
+"""Batches kept for one of them, the newest."""
 
 MISSED_CHANGES = 200_000
 """Configuration changes of services whose partition is elsewhere, kept in case the partition comes here."""
@@ -57,7 +60,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._owner_of = owner_of
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
-        self._early: dict[EntityId, list[tuple[ProbeResults, Source]]] = {}
+        self._early: dict[EntityId, deque[tuple[ProbeResults, Source]]] = {}
         self._missed: dict[EntityId, Source] = {}
         self.partitions: frozenset[Partition] = frozenset()
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
@@ -94,9 +97,11 @@ class Folds(Mapping[EntityId, ServiceFold]):
         """These partitions are ours from now on; every fold is made anew from the table."""
         self._folds.clear()
         self.partitions = frozenset(partitions)
+        self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
         missed, self._missed = self._missed, {}
         for service_id, source in missed.items():
-            self._configure(service_id, source)
+            if partition_of(service_id) in self.partitions:
+                self._configure(service_id, source)
 
     def revoked(self) -> None:
         """No partition is ours until the next assignment."""
@@ -105,11 +110,17 @@ class Folds(Mapping[EntityId, ServiceFold]):
 
     def take(self, results: ProbeResults, source: Source) -> None:
         """Fold one batch, and keep what came too early for the configuration."""
-        facts = fold_results(self, results, source, self._owner_of, self._now_ms())
+        try:
+            facts = fold_results(self, results, source, self._owner_of, self._now_ms())
+            self._carry_out(facts)
+        except Exception:  # the folds may be ahead of the table now: they are made anew from it
+            for service_id in (*results.claims, *(run.service_id for run in results.runs)):
+                self._folds.pop(service_id, None)
+            raise
         self.folded_runs += len(results.runs)
-        self._carry_out(facts)
-        for service_id in _early_services(facts):
-            self._keep_early(service_id, results, source)
+        early = {service_id for service_id in _unknown(facts) if partition_of(service_id) in self.partitions}
+        if early:
+            self._keep_early(early, results, source)
 
     def configured(self, services: Iterable[EntityId], source: Source) -> None:
         """These services were added, changed or removed."""
@@ -145,14 +156,14 @@ class Folds(Mapping[EntityId, ServiceFold]):
         fold = self.get(service_id)
         return None if fold is None else fold.record
 
-    def _make(self, service_id: EntityId) -> ServiceFold:
+    def _make(self, service_id: EntityId, source: Source = NO_SOURCE) -> ServiceFold:
         config = self._config_of(service_id)
         if config is None or partition_of(service_id) not in self.partitions:
             raise KeyError(service_id)
         held = self._table.get(service_id)
         fold = ServiceFold(service_id, None if held is None else decode(ServiceState, held))
         self._folds[service_id] = fold
-        self._carry_out(fold.configured(config, NO_SOURCE, self._now_ms()))
+        self._carry_out(fold.configured(config, source, self._now_ms()))
         return fold
 
     def _configure(self, service_id: EntityId, source: Source) -> None:
@@ -165,23 +176,24 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 self._carry_out((Remove(service_id),))
             return
         if fold is None:
-            self.get(service_id)
+            self._make(service_id, source)
         else:
             self._carry_out(fold.configured(config, source, self._now_ms()))
         for results, early_source in self._early.pop(service_id, ()):
             self.take(results, early_source)
 
-    def _keep_early(self, service_id: EntityId, results: ProbeResults, source: Source) -> None:
-        if partition_of(service_id) not in self.partitions:
-            return
-        if len(self._early) >= EARLY_BATCHES:
-            self._early.pop(next(iter(self._early)))
-        only = replace(
-            results,
-            claims=tuple(claim for claim in results.claims if claim == service_id),
-            runs=tuple(run for run in results.runs if run.service_id == service_id),
-        )
-        self._early.setdefault(service_id, []).append((only, source))
+    def _keep_early(self, services: Collection[EntityId], results: ProbeResults, source: Source) -> None:
+        """Keep of a batch what it says of these services, each part by itself."""
+        runs: dict[EntityId, list[ProbeRun]] = defaultdict(list)
+        for run in results.runs:
+            runs[run.service_id].append(run)
+        claims = set(results.claims)
+        for service_id in services:
+            claim = (service_id,) if service_id in claims else ()
+            only = replace(results, claims=claim, runs=tuple(runs.get(service_id, ())))
+            if len(self._early) >= EARLY_SERVICES and service_id not in self._early:
+                self._early.pop(next(iter(self._early)))
+            self._early.setdefault(service_id, deque(maxlen=EARLY_BATCHES)).append((only, source))
 
     def _carry_out(self, facts: Iterable[Fact]) -> None:
         for fact in facts:
@@ -197,7 +209,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
                     self.refused[reason] += 1
 
 
-def _early_services(facts: Iterable[Fact]) -> set[EntityId]:
+def _unknown(facts: Iterable[Fact]) -> set[EntityId]:
     return {fact.entity_id for fact in facts if isinstance(fact, Refuse) and fact.reason is Refusal.UNKNOWN_SERVICE}
 
 
