@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -54,6 +55,18 @@ class Progress:
         self._since.clear()
 
 
+def from_oldest(committed: Mapping[Place, int], oldest: Mapping[Place, int]) -> dict[Place, int]:
+    """Where reading stands: records that have expired wait for nobody, and a place without a commit begins behind them.
+
+    Without this a place whose records all expired before the group read them would count as stalled for ever.
+    """
+    return {place: max(offset, committed.get(place, 0)) for place, offset in oldest.items()}
+
+
+def _offsets(answers: Mapping[Any, Any]) -> dict[Place, int]:
+    return {Place(spot.topic, spot.partition): future.result().offset for spot, future in answers.items()}
+
+
 class StallWatch:
     """Asks every ASK_EVERY_S while `watched` gives places (none while the node may not act)."""
 
@@ -93,11 +106,10 @@ class StallWatch:
         try:
             groups = self._admin.list_consumer_group_offsets(wanted, request_timeout=ANSWER_S)
             ends = self._admin.list_offsets(dict.fromkeys(spots, OffsetSpec.latest()), request_timeout=ANSWER_S)
+            oldest = self._admin.list_offsets(dict.fromkeys(spots, OffsetSpec.earliest()), request_timeout=ANSWER_S)
             committed = groups[self._group].result().topic_partitions
-            return (
-                {Place(spot.topic, spot.partition): max(spot.offset, 0) for spot in committed},
-                {Place(spot.topic, spot.partition): future.result().offset for spot, future in ends.items()},
-            )
+            read = {Place(spot.topic, spot.partition): spot.offset for spot in committed}
+            return from_oldest(read, _offsets(oldest)), _offsets(ends)
         except KafkaException as fault:
             log.debug("cannot ask for the group's offsets", error=str(fault))
             return None
