@@ -3,6 +3,8 @@
 Rule: the heartbeat says that the *process* is alive and reaches Kafka; the watchdog beside it says whether the event
 loop still turns. aiokafka heartbeats from another thread and would keep a node whose loop is stuck in the group for
 ever, so a loop that is silent for LOOP_SILENCE_S ends the process: a restart is a clean leave, a stuck owner is not.
+After a suspend both were silent, and the loop gets its time again. A heartbeat that fails for good ends the process
+too: without it there is no lease and no watchdog, and nobody would see why.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from streams.tables.outbox import Sender
 log = get_logger()
 
 LOOP_SILENCE_S = 10.0
+HELD_UP_S = 2.0
+"""The thread itself came so much later than it should: the whole process stood still."""
 EXIT_STUCK = 70
 
 
@@ -35,6 +39,7 @@ class Heartbeat:
         lease: Lease,
         status: Callable[[int], NodeStatus],
         end_process: Callable[[int], None] = os._exit,
+        clock: Callable[[], float] = boot_clock_s,
     ) -> None:
         self._sender = sender
         self._topic = topic
@@ -44,8 +49,10 @@ class Heartbeat:
         self._end_process = end_process
         self._stopping = threading.Event()
         self._now = threading.Event()
-        self._loop_seen_at = boot_clock_s()
+        self._clock = clock
+        self._loop_seen_at = self._looked_at = clock()
         self._watching = False
+        self._last_beat = True
         self.beat = 0
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -53,8 +60,11 @@ class Heartbeat:
         """Begin; the first beat goes out at once."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after a last beat with the status of now."""
+    def stop(self, say_so: bool = True) -> None:
+        """End; with a last beat of the status of now, unless another process beats under this id."""
+        if not self._thread.is_alive():
+            return
+        self._last_beat = say_so
         self._stopping.set()
         self._now.set()
         self._thread.join(timeout=2)
@@ -65,18 +75,21 @@ class Heartbeat:
 
     def loop_turned(self) -> None:
         """The event loop is alive. From the first call on, its silence ends the process."""
-        self._loop_seen_at = boot_clock_s()
+        self._loop_seen_at = self._clock()
         self._watching = True
 
     def _run(self) -> None:
-        while True:
-            stopping = self._stopping.is_set()
-            self._send()
-            if stopping:
-                return
-            self._watch_loop()
-            self._now.wait(self._period_s)
-            self._now.clear()
+        try:
+            while not self._stopping.is_set():
+                self._send()
+                self.watch_loop()
+                self._now.wait(self._period_s)
+                self._now.clear()
+            if self._last_beat:
+                self._send()
+        except Exception:
+            log.exception("the heartbeat failed, ending the process")
+            self._end_process(EXIT_STUCK)
 
     def _send(self) -> None:
         self.beat += 1
@@ -86,8 +99,14 @@ class Heartbeat:
         if not self._sender.send(self._topic, 0, status.node_id.encode(), data):
             log.warning("heartbeat not queued", beat=self.beat, mend="the producer's queue is full: is Kafka away?")
 
-    def _watch_loop(self) -> None:
-        silence_s = boot_clock_s() - self._loop_seen_at
+    def watch_loop(self) -> None:
+        """End the process if the loop is stuck. Called after each beat."""
+        now_s = self._clock()
+        held_up = now_s - self._looked_at > self._period_s + HELD_UP_S
+        self._looked_at = now_s
+        if held_up:
+            self._loop_seen_at = now_s
+        silence_s = now_s - self._loop_seen_at
         if self._watching and silence_s > LOOP_SILENCE_S:
             log.critical("event loop stuck, ending the process", silence_s=round(silence_s, 1))
             self._end_process(EXIT_STUCK)
