@@ -12,7 +12,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from infra.errors import InfraError
 
@@ -56,6 +56,12 @@ class Door:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-door", daemon=True)
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Closes and removes the socket. May be called twice."""

@@ -14,20 +14,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
-from infra.cluster.nodes import SESSION_TIMEOUT_S
-from infra.demo.config import configure
+from connectors.config.producer import NoAnswer
+from connectors.replica.base import NotReady
+from infra.cluster.nodes import SESSION_TIMEOUT_S, NotInTime
+from infra.demo.config import ConfigRefused, configure
+from infra.demo.control import Door
 from infra.demo.crew import NODE_IDS, Crew, NotNow
 from infra.demo.interrupts import Interrupts
 from infra.demo.kafka import DemoKafka
 from infra.demo.services import FLAPPING, DemoServices, Unknown, free_ports
 from infra.demo.target import Ailment
 from infra.demo.witness import Witness
+from infra.errors import InfraError
 from infra.topics import init
 from schemas.identifiers import NodeId
 from schemas.states import ServiceState, State
 
-READY_DEADLINE_S = 60.0
+FAILURES = (InfraError, NotReady, NotInTime, NoAnswer, ConfigRefused, OSError)
+"""What can go wrong while a demo starts and runs: each says what to do."""
+READY_DEADLINE_S = 90.0
+ANSWER_LATE_S = 5.0
 NODE_PORTS_APART = 311
 """How far apart the searches for ports of nodes and of services begin."""
 
@@ -58,10 +66,12 @@ class Demo:
     def __init__(self, settings: DemoSettings, interrupts: Interrupts, say: Callable[[str], None]) -> None:
         """`say` tells a person what happens, one line at a time."""
         self.settings, self._interrupts, self._say = settings, interrupts, say
-        self.started_s = time.monotonic()
+        self.started_s, self.starting = time.monotonic(), True
         self.kafka = DemoKafka(settings.data_dir / "kafka", settings.bootstrap)
         self.services = DemoServices(seed=os.getpid())
         self._web_ports = dict(zip(NODE_IDS, free_ports(os.getpid() + NODE_PORTS_APART), strict=False))
+        self.on_act: Callable[[str, str], None] = lambda _, __: None
+        """Told of each act that was done: whom it was done to, and a sentence."""
         self._acting = threading.Lock()
         self._witness: Witness | None = None
         self._crew: Crew | None = None
@@ -81,21 +91,26 @@ class Demo:
     def start(self) -> float:
         """Starts everything; seconds until every service is in its expected state.
 
-        Raises InfraError, NotReady, NotInTime, NoAnswer, ConfigRefused or OSError; `stop` is to be called all the same.
+        Raises one of FAILURES; `stop` is to be called all the same.
         """
         self.kafka.start(self._say)
         init(self.kafka.bootstrap, self.settings.cluster)
         self._say(f"topics of cluster {self.settings.cluster} are there")
         with self._interrupts.held():
             self.services.start()
-            self._witness = Witness(self.kafka.bootstrap, self.settings.cluster)
-        self._witness.wait_ready(READY_DEADLINE_S)
         self._start_nodes()
+        self._witness = Witness(self.kafka.bootstrap, self.settings.cluster)
+        self._witness.wait_ready(READY_DEADLINE_S)
         self._configure()
         self.wait(self.as_expected, READY_DEADLINE_S, "every service in its expected state")
         ready_s = time.monotonic() - self.started_s
         self._say(f"all {len(self.services.targets)} services are in their expected state after {ready_s:.1f} s")
+        self.starting = False
         return ready_s
+
+    def door(self) -> Door:
+        """The control socket for other terminals; to be closed before `stop`. Raises DemoRuns."""
+        return Door(self.settings.data_dir, self._answer)
 
     def stop(self) -> None:
         """Ends nodes, services and Kafka, and says so. May be called twice."""
@@ -117,7 +132,9 @@ class Demo:
         with self._acting:
             if self._crew is None:
                 raise NotNow("the demo has not begun, or is ending")
-            return _ACTS[act](self, name)
+            told = _ACTS[act](self, name)
+        self.on_act(name, told)
+        return told
 
     def wait(self, condition: Callable[[], bool], deadline_s: float, what: str) -> float:
         """As Witness.wait; a node that ended by itself ends the wait. What was not as expected is told."""
@@ -157,6 +174,13 @@ class Demo:
         accepted = (State.UP, State.DOWN) if name == FLAPPING else (wanted,)
         return None if state.state in accepted else f"{name} is {state.state.value}, should be {wanted.value}"
 
+    def _answer(self, request: dict[str, str]) -> dict[str, Any]:
+        """A request from another terminal; on the door's thread."""
+        try:
+            return {"ok": True, "text": self.act(Act(request.get("act", "")), request.get("name", ""))}
+        except (NotNow, ValueError) as error:
+            return {"ok": False, "text": str(error)}
+
     def _start_nodes(self) -> None:
         with self._interrupts.held():
             settings = self.settings
@@ -167,11 +191,23 @@ class Demo:
         self._say(f"nodes {', '.join(NODE_IDS)} are starting, logs in {log_dir}")
 
     def _configure(self) -> None:
-        began_s, settings = time.monotonic(), self.settings
-        targets = self.services.targets.values()
-        steps = configure(self.kafka.bootstrap, settings.cluster, targets, settings.data_dir, READY_DEADLINE_S)
-        took_s = time.monotonic() - began_s
-        self._say(f"configuration of {len(targets)} services accepted, {steps} operations, after {took_s:.1f} s")
+        """Beside the wait for it, so that a node that ends meanwhile is told at once."""
+        settings, targets = self.settings, self.services.targets.values()
+        outcome: list[int | BaseException] = []
+
+        def work() -> None:
+            try:
+                outcome.append(
+                    configure(self.kafka.bootstrap, settings.cluster, targets, settings.data_dir, READY_DEADLINE_S)
+                )
+            except FAILURES as error:
+                outcome.append(error)
+
+        threading.Thread(target=work, name="demo-configure", daemon=True).start()
+        took_s = self.wait(lambda: bool(outcome), READY_DEADLINE_S + ANSWER_LATE_S, "an answer to the configuration")
+        if isinstance(outcome[0], BaseException):
+            raise outcome[0]
+        self._say(f"configuration of {len(targets)} services accepted, {outcome[0]} operations, after {took_s:.1f} s")
 
     def _break(self, name: str) -> str:
         return f"{name} {self._known(name, self.services.break_).value}"

@@ -27,6 +27,7 @@ class DemoKafka:
     def __init__(self, data_dir: Path, bootstrap: str | None) -> None:
         self._data_dir, self._existing = data_dir, bootstrap
         self._broker: Broker | None = None
+        self._begun = False
 
     @property
     def kind(self) -> str:
@@ -48,6 +49,7 @@ class DemoKafka:
         if self._existing is not None:
             say(f"{EXISTING} at {self._existing}")
             return
+        self._begun = True
         self._clear()
         started_s = time.monotonic()
         say(f"{self.kind}: starting in {self._data_dir}")
@@ -56,8 +58,8 @@ class DemoKafka:
 
     def stop(self) -> str | None:
         """Ends its own Kafka, also one whose start was interrupted; a sentence if there was one to end."""
-        broker = None if self._existing is not None else self._broker or Broker.attach(self._data_dir)
-        self._broker = None
+        broker = (self._broker or Broker.attach(self._data_dir)) if self._begun else None
+        self._broker, self._begun = None, False
         if broker is None:
             return None
         return f"{self.kind}: {'stopped' if broker.stop() else 'had to be killed'}"

@@ -43,8 +43,13 @@ class Witness:
         self._woken = threading.Condition()
         self._seen: list[Seen] = []
         self._view = EMPTY_VIEW
+        self.on_view: Callable[[View, int], None] = lambda _, __: None
+        self.on_node: Callable[[NodeStatus], None] = lambda _: None
+        """Told of each view that comes into force (and when it was proposed), and of each heartbeat."""
         self.states = StateReplica(bootstrap, cluster, client_id="watchbill-demo")
-        self.control = ControlReplica(bootstrap, cluster, client_id="watchbill-demo", on_view=self._view_read)
+        self.control = ControlReplica(
+            bootstrap, cluster, client_id="watchbill-demo", on_view=self._view_read, on_node=self._node_read
+        )
 
     def wait_ready(self, deadline_s: float) -> None:
         """Until everything written so far is read. Raises NotReady."""
@@ -121,6 +126,11 @@ class Witness:
         outcome = accept(self._view, proposed(change), offset)
         if isinstance(outcome, View):
             self._view = outcome
+            self.on_view(outcome, change.proposed_at_ms)
+
+    def _node_read(self, _: NodeId, status: NodeStatus | None) -> None:
+        if status is not None:
+            self.on_node(status)
 
 
 def proposed(change: ViewChange) -> ProposedView:

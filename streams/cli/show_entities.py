@@ -1,0 +1,81 @@
+"""Monitors and vservers as `show` tells them: settings with their defaults, and what is bound to what.
+
+Rule: settings are shown as they take effect, defaults included, because that is what probes by them; which of them were
+given is in `given`. A vserver has no state of its own here: it is told how many of its services are UP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.config import ConfigEntity, Kind
+from schemas.identifiers import EntityId
+from schemas.inventory.services import effective
+from schemas.states import State
+from streams.cli.show_read import Knowledge
+
+Data = dict[str, Any]
+
+
+def monitor_list(known: Knowledge) -> list[Data]:
+    """Every monitor, by name.
+
+    One: `{"entity_id", "name", "enabled", "revision", "settings": {...}, "given": [...], "bound_to": [{"kind", "name",
+    "weight", "enabled"}]}`. Durations are milliseconds under keys that end in `_ms`.
+    """
+    return [
+        {**_entity(monitor), "bound_to": list(_holders(known, monitor.entity_id))}
+        for monitor in _of_kind(known, Kind.MONITOR)
+    ]
+
+
+def vserver_list(known: Knowledge) -> list[Data]:
+    """Every vserver, by name.
+
+    One: as a monitor, with `"services": [{"kind", "name", "weight", "state"}]` in place of `bound_to` (of a group its
+    members, one by one), and `"up"`, how many of them are UP.
+    """
+    found = []
+    for vserver in _of_kind(known, Kind.VSERVER):
+        bound = list(_services(known, vserver))
+        found.append({**_entity(vserver), "services": bound, "up": sum(one["state"] == "UP" for one in bound)})
+    return found
+
+
+def _of_kind(known: Knowledge, kind: Kind) -> list[ConfigEntity]:
+    return sorted(known.entities.of_kind(kind), key=lambda entity: entity.name)
+
+
+def _entity(entity: ConfigEntity) -> Data:
+    settings = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in sorted(effective(entity).items())
+    }
+    return {
+        "entity_id": entity.entity_id,
+        "name": entity.name,
+        "enabled": entity.enabled,
+        "revision": entity.revision,
+        "settings": settings,
+        "given": sorted(entity.settings),
+    }
+
+
+def _holders(known: Knowledge, monitor: EntityId) -> Iterable[Data]:
+    holders = (known.entities.get(holder) for holder in known.entities.referring_to(monitor))
+    for holder in sorted((holder for holder in holders if holder is not None), key=lambda entity: entity.name):
+        bound = next(bound for bound in holder.bindings if bound.entity_id == monitor)
+        yield {"kind": holder.kind.value, "name": holder.name, "weight": bound.weight, "enabled": bound.enabled}
+
+
+def _services(known: Knowledge, vserver: ConfigEntity) -> Iterable[Data]:
+    for bound in vserver.bindings:
+        entity = known.entities.get(bound.entity_id)
+        if entity is None or bound.kind is Kind.NODE_GROUP:
+            continue
+        group = bound.kind is Kind.SERVICE_GROUP
+        members = sorted(known.entities.members_of(entity.entity_id), key=lambda one: one.name) if group else [entity]
+        for member in members:
+            state = known.states.get(member.entity_id)
+            told = state.state if state is not None else State.UNKNOWN
+            yield {"kind": member.kind.value, "name": member.name, "weight": bound.weight, "state": told.value}

@@ -1,0 +1,142 @@
+"""What `show` knows: everything that Kafka holds of a cluster, read once to the end of now.
+
+Rule: two replicas read side by side, and what they hold when both are ready is the answer; a Kafka that is away or a
+topic that is missing is told with its fix and exit code 3, never shown as an empty cluster. The logs' ends need no
+question of their own: a replica that is ready has just read up to them.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from schemas.cluster import NodeStatus, ViewChange
+from schemas.identifiers import EntityId, NodeId
+from schemas.inventory.entities import Entities
+from schemas.states import ServiceState
+from streams.cli.output import ExitCode, fail
+from streams.ownership.view import EMPTY_VIEW, Member, ProposedView, Refused, View, accept
+
+CONNECT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRecord:
+    """A record of `views`: its offset, what was proposed, the view held before it, and what became of it."""
+
+    offset: int
+    change: ViewChange
+    before: View
+    outcome: View | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """One reading. `positions` give, per topic without the cluster's prefix, the next offset of each partition."""
+
+    cluster: str
+    states: Mapping[EntityId, ServiceState]
+    entities: Entities
+    nodes: Mapping[NodeId, NodeStatus]
+    views: tuple[ViewRecord, ...]
+    positions: Mapping[str, tuple[int, ...]]
+    now_ms: int
+
+    @property
+    def view(self) -> View:
+        """The view in force."""
+        if not self.views:
+            return EMPTY_VIEW
+        last = self.views[-1]
+        return last.outcome if isinstance(last.outcome, View) else last.before
+
+
+def read(bootstrap: str | None, cluster: str, data_dir: Path | None, deadline_s: float) -> Knowledge:
+    """Everything, as of now. Ends the verb with exit code 3 when Kafka gives no whole answer in time."""
+    from connectors.replica.base import NotReady
+    from connectors.replica.control import ControlReplica
+    from connectors.replica.states import StateReplica
+
+    quiet_logs()
+    address = kafka_address(bootstrap, data_dir)
+    refuse_silence(address)
+    deadline = time.monotonic() + deadline_s
+    try:
+        with ControlReplica(address, cluster) as control, StateReplica(address, cluster) as states:
+            control.wait_ready(deadline_s)
+            states.wait_ready(max(0.1, deadline - time.monotonic()))
+            return Knowledge(
+                cluster=cluster,
+                states=dict(states.items()),
+                entities=Entities().updated(control.entities().values()),
+                nodes=control.nodes(),
+                views=decided(control.views()),
+                positions={**control.positions(), **states.positions()},
+                now_ms=time.time_ns() // 1_000_000,
+            )
+    except NotReady as fault:
+        fail(str(fault), ExitCode.NO_ANSWER)
+
+
+def decided(records: list[tuple[int, ViewChange]]) -> tuple[ViewRecord, ...]:
+    """Each record of `views` with what became of it, in offset order."""
+    held, found = EMPTY_VIEW, []
+    for offset, change in records:
+        outcome = accept(held, proposed_view(change), offset)
+        found.append(ViewRecord(offset, change, held, outcome))
+        held = outcome if isinstance(outcome, View) else held
+    return tuple(found)
+
+
+def proposed_view(change: ViewChange) -> ProposedView:
+    """The record as the pure rule takes it."""
+    members = tuple(
+        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
+    )
+    return ProposedView(change.prev_view, change.generation, members, change.proposer)
+
+
+def kafka_address(bootstrap: str | None, data_dir: Path | None = None) -> str:
+    """The address given, or that of our own broker if it runs. Ends the verb with 3 when there is neither."""
+    if bootstrap:
+        return bootstrap
+    from infra.errors import InfraError
+    from infra.kafka.locate import locate
+
+    try:
+        return locate(None, data_dir).bootstrap
+    except InfraError as error:
+        fail(str(error), ExitCode.NO_ANSWER)
+
+
+def refuse_silence(address: str) -> None:
+    """Ends the verb with 3 at once where nothing listens: a client would try again until its deadline."""
+    from connectors.kafka.faults import no_answer
+
+    if not any(_listens(one) for one in address.split(",")):
+        fail(no_answer(address).message, ExitCode.NO_ANSWER)
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.strip().rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
+def quiet_logs() -> None:
+    """Keeps the clients' own warnings off the terminal: what matters of them is told as the verb's answer."""
+    import logging
+    import sys
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )

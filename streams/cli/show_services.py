@@ -1,0 +1,145 @@
+"""Services as `show` tells them: every configured one and its last state, and one of them with all its bindings.
+
+Rule: plain data first, tables from it, so that JSON says everything a table does and by the records' own field names.
+A service without a state is there too, as UNKNOWN: who looks for what is monitored must not find a gap. Members of
+groups are services (S-2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.identifiers import NodeId, partition_of
+from schemas.inventory.services import MonitorBinding, MonitoredService, services
+from schemas.states import BindingState, Cause, ServiceState, State
+from schemas.topics import SERVICE_STATES, topic_name
+from streams.cli.show_read import Knowledge
+from streams.cli.show_words import NO_STATE_YET
+from streams.ownership.owner import owner
+from streams.ownership.placement import place
+
+Data = dict[str, Any]
+
+
+def service_list(known: Knowledge) -> list[Data]:
+    """Every configured service and member, and states whose service is gone but not yet removed; by name.
+
+    One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
+    "changed_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic", "partition",
+    "offset"}}`; without a state: state "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
+    """
+    configured = {service.entity_id: service for service in services(known.entities)}
+    found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
+    found += [_told(state) for entity_id, state in known.states.items() if entity_id not in configured]
+    return sorted(found, key=lambda data: str(data["name"]))
+
+
+def service_detail(known: Knowledge, name: str) -> Data | None:
+    """One service: as in the list, and `"enabled"`, `"node_groups"`, `"incarnation"`, `"elected_owner"` (by the view in
+    force), `"position": {"topic", "partition", "next_offset"}` (where its states stand, and how far was read), and
+    `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "state", "verdict", "reason", "detail",
+    "count", "outcomes", "response_time_us", "last_at_ms"}]`, where `outcomes` has the last probes, newest last: `.` for
+    a success, `x` for a failure. None if there is no such service.
+    """
+    service = next((service for service in services(known.entities) if service.name == name), None)
+    if service is None:
+        return None
+    state = known.states.get(service.entity_id)
+    told = {} if state is None else {binding.monitor_id: binding for binding in state.bindings}
+    partition = partition_of(service.entity_id)
+    return {
+        **_service(service, state),
+        "enabled": service.enabled,
+        "node_groups": list(service.node_groups),
+        "incarnation": state.incarnation if state else None,
+        "elected_owner": elected_owner(known, service),
+        "position": {
+            "topic": topic_name(known.cluster, SERVICE_STATES),
+            "partition": partition,
+            "next_offset": known.positions[SERVICE_STATES.name][partition],
+        },
+        "bindings": [_binding(bound, told.get(bound.monitor_id)) for bound in service.bindings],
+    }
+
+
+def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:
+    """Who is to monitor a service by the view in force; None for an internal one, and where nobody can."""
+    if service.internal:
+        return None
+    view, groups = known.view, frozenset(service.node_groups)
+    hosts = {member.node for member in view.members if member.hosts(groups)}
+    return owner(service.entity_id, hosts, place(view.nodes), view)
+
+
+def _service(service: MonitoredService, state: ServiceState | None) -> Data:
+    if state is not None:
+        return _told(state)
+    nothing = dict.fromkeys(("owner", "response_time_us", "changed_at_ms", "updated_at_ms", "view_id", "sequence"))
+    return {
+        "entity_id": service.entity_id,
+        "name": service.name,
+        "state": State.UNKNOWN.value,
+        **nothing,
+        "ip_address": service.ip,
+        "port": service.port,
+        "up_weight": 0,
+        "threshold": service.threshold,
+        "cause": cause_data(None),
+    }
+
+
+def _told(state: ServiceState) -> Data:
+    return {
+        "entity_id": state.entity_id,
+        "name": state.name,
+        "state": state.state.value,
+        "owner": state.owner,
+        "ip_address": state.ip_address,
+        "port": state.port,
+        "up_weight": state.up_weight,
+        "threshold": state.threshold,
+        "response_time_us": state.response_time_us,
+        "changed_at_ms": state.changed_at_ms,
+        "updated_at_ms": state.updated_at_ms,
+        "view_id": state.view_id,
+        "sequence": state.sequence,
+        "cause": cause_data(state.cause),
+    }
+
+
+def cause_data(cause: Cause | None) -> Mapping[str, Any]:
+    """A cause as plain data."""
+    if cause is None:
+        return {"kind": "UNKNOWN", "text": NO_STATE_YET, "topic": "", "partition": -1, "offset": -1}
+    return {
+        "kind": cause.kind.value,
+        "text": cause.text,
+        "topic": cause.topic,
+        "partition": cause.partition,
+        "offset": cause.offset,
+    }
+
+
+def _binding(bound: MonitorBinding, told: BindingState | None) -> Data:
+    return {
+        "monitor_id": bound.monitor_id,
+        "monitor_name": bound.monitor_name,
+        "type": bound.type,
+        "weight": bound.weight,
+        "counts": bound.counts,
+        "state": told.state.value if told else "UNKNOWN",
+        "verdict": told.verdict.value if told else None,
+        "reason": told.reason.value if told else None,
+        "detail": told.detail if told else NO_STATE_YET,
+        "count": told.count if told else 0,
+        "outcomes": outcomes_text(told) if told else "",
+        "response_time_us": told.response_time_us if told else None,
+        "last_at_ms": told.last_at_ms if told else None,
+    }
+
+
+def outcomes_text(binding: BindingState) -> str:
+    """The probes a binding is judged by, newest last: `.` for a success, `x` for a failure."""
+    bits = int.from_bytes(binding.outcomes, "big")
+    return "".join("x" if bits >> age & 1 else "." for age in reversed(range(binding.outcome_count)))

@@ -1,0 +1,223 @@
+"""The data of `show` as tables for people: which columns, and how each value is written.
+
+Rule: a column is a name and a function of the data, so a table can show nothing that JSON does not have. Colour goes
+with states and with what needs a look (a stale node, a refused view); rich leaves it out where NO_COLOR is set or
+nobody looks.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from schemas.states import State
+from streams.cli.output import PIPED_WIDTH
+from streams.cli.show_words import STYLES, address_text, age_text, response_text, time_text, weight_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Data = Mapping[str, Any]
+Cell = tuple[str, str]
+"""A text and its style."""
+Columns = Sequence[tuple[str, Callable[[Data, int], Cell]]]
+"""Heading, and (data, now in epoch milliseconds) to a cell."""
+ATTENTION, PLAIN, QUIET = "bold yellow", "", "dim"
+
+
+def _state(value: str) -> Cell:
+    return value, STYLES[State(value)]
+
+
+def _age(at_ms: int | None, now_ms: int) -> str:
+    return "-" if at_ms is None else age_text(now_ms - at_ms)
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+SERVICES: Columns = (
+    ("name", lambda one, _: (one["name"], "bold")),
+    ("state", lambda one, _: _state(one["state"])),
+    ("owner", lambda one, _: (one["owner"] or "-", PLAIN)),
+    ("address", lambda one, _: (address_text(one["ip_address"], one["port"]), PLAIN)),
+    ("weight", lambda one, _: (weight_text(one["up_weight"], one["threshold"]), PLAIN)),
+    ("response", lambda one, _: (response_text(one["response_time_us"]), PLAIN)),
+    ("for", lambda one, now: (_age(one["changed_at_ms"], now), PLAIN)),
+    ("told", lambda one, now: (_age(one["updated_at_ms"], now), QUIET)),
+    ("reason", lambda one, _: (one["cause"]["text"], QUIET)),
+)
+BINDINGS: Columns = (
+    ("monitor", lambda one, _: (one["monitor_name"], "bold")),
+    ("type", lambda one, _: (one["type"], PLAIN)),
+    ("weight", lambda one, _: (str(one["weight"]), PLAIN)),
+    ("counts", lambda one, _: (_yes(one["counts"]), PLAIN)),
+    ("state", lambda one, _: _state(one["state"])),
+    ("last verdict", lambda one, _: (one["verdict"] or "-", PLAIN)),
+    ("reason", lambda one, _: (one["reason"] or "-", PLAIN)),
+    ("probes alike", lambda one, _: (str(one["count"]), PLAIN)),
+    ("outcomes", lambda one, _: (one["outcomes"], PLAIN)),
+    ("response", lambda one, _: (response_text(one["response_time_us"]), PLAIN)),
+    ("last told", lambda one, now: (_age(one["last_at_ms"], now), PLAIN)),
+    ("detail", lambda one, _: (one["detail"], QUIET)),
+)
+NODES: Columns = (
+    ("node", lambda one, _: (one["node_id"], "bold")),
+    ("phase", lambda one, _: _phase(one)),
+    ("in view", lambda one, _: (_yes(one["in_view"]), PLAIN)),
+    ("view", lambda one, _: (str(one.get("view_id", "-")), PLAIN)),
+    ("partitions", lambda one, _: (str(len(one["partitions"])), PLAIN)),
+    ("services", lambda one, _: (str(one["owned"]), PLAIN)),
+    ("engines", lambda one, _: (str(one["engines"] or "-"), PLAIN)),
+    ("groups", lambda one, _: (", ".join(one["node_groups"]) or "-", PLAIN)),
+    ("behind", lambda one, _: (str(one["behind_records"]), ATTENTION if one["behind_records"] else PLAIN)),
+    ("heartbeat", lambda one, now: (_age(one["sent_at_ms"], now), ATTENTION if one["stale"] else PLAIN)),
+    ("incarnation", lambda one, _: (one.get("incarnation") or "-", QUIET)),
+    ("web", lambda one, _: (one["web_url"] or "-", PLAIN)),
+    ("waits for", lambda one, _: (", ".join(one["missing"]) or "-", PLAIN)),
+)
+VIEWS: Columns = (
+    ("view", lambda one, _: (str(one["view_id"]), "bold")),
+    ("fate", lambda one, _: _fate(one)),
+    ("on", lambda one, _: (str(one["prev_view"]), PLAIN)),
+    ("generation", lambda one, _: (str(one["generation"]), PLAIN)),
+    ("members", lambda one, _: (", ".join(member["node_id"] for member in one["members"]) or "none", PLAIN)),
+    ("proposer", lambda one, _: (one["proposer"], PLAIN)),
+    ("at", lambda one, _: (time_text(one["proposed_at_ms"]), PLAIN)),
+    ("ago", lambda one, now: (_age(one["proposed_at_ms"], now), PLAIN)),
+    ("partitions moved", lambda one, _: (_moved(one), PLAIN)),
+    ("why refused", lambda one, _: (one["refusal_text"] or "-", QUIET)),
+)
+MONITORS: Columns = (
+    ("name", lambda one, _: (one["name"], "bold")),
+    ("type", lambda one, _: (str(one["settings"].get("type", "-")), PLAIN)),
+    ("enabled", lambda one, _: (_yes(one["enabled"]), PLAIN if one["enabled"] else ATTENTION)),
+    ("interval", lambda one, _: (_ms(one, "interval_ms"), PLAIN)),
+    ("time-out", lambda one, _: (_ms(one, "response_timeout_ms"), PLAIN)),
+    ("retries", lambda one, _: (str(one["settings"].get("retries", "-")), PLAIN)),
+    ("down time", lambda one, _: (_ms(one, "down_time_ms"), PLAIN)),
+    ("bound to", lambda one, _: (str(len(one["bound_to"])), PLAIN)),
+)
+BOUND_TO: Columns = (
+    ("bound to", lambda one, _: (one["name"], "bold")),
+    ("kind", lambda one, _: (one["kind"], PLAIN)),
+    ("weight", lambda one, _: (str(one["weight"]), PLAIN)),
+    ("enabled", lambda one, _: (_yes(one["enabled"]), PLAIN)),
+)
+VSERVERS: Columns = (
+    ("name", lambda one, _: (one["name"], "bold")),
+    ("address", lambda one, _: (_vserver_address(one), PLAIN)),
+    ("protocol", lambda one, _: (str(one["settings"].get("protocol", "-")), PLAIN)),
+    ("method", lambda one, _: (str(one["settings"].get("method", "-")), PLAIN)),
+    ("enabled", lambda one, _: (_yes(one["enabled"]), PLAIN if one["enabled"] else ATTENTION)),
+    ("services up", lambda one, _: (f"{one['up']} of {len(one['services'])}", PLAIN)),
+)
+BOUND_SERVICES: Columns = (
+    ("service", lambda one, _: (one["name"], "bold")),
+    ("state", lambda one, _: _state(one["state"])),
+    ("weight", lambda one, _: (str(one["weight"]), PLAIN)),
+)
+
+
+def print_table(columns: Columns, rows: Iterable[Data], now_ms: int) -> None:
+    """A table on standard output; cut nowhere when piped."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, _ in columns:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(*cell(row, now_ms)) for _, cell in columns))
+    _console().print(table)
+
+
+def print_facts(facts: Iterable[tuple[str, Cell]]) -> None:
+    """Aligned lines of a name and a value."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, (text, style) in facts:
+        table.add_row(Text(name, QUIET), Text(text, style))
+    _console().print(table)
+
+
+def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
+    """One service, line by line."""
+    cause, position = one["cause"], one["position"]
+    yield "service", (f"{one['name']} (id {one['entity_id']})", "bold")
+    yield "state", _state(one["state"])
+    yield "for", (_age(one["changed_at_ms"], now_ms), PLAIN)
+    yield "address", (address_text(one["ip_address"], one["port"]), PLAIN)
+    yield "weight", (f"{weight_text(one['up_weight'], one['threshold'])} (UP / needed)", PLAIN)
+    yield "response", (response_text(one["response_time_us"]), PLAIN)
+    yield "owner", (_owner(one), PLAIN)
+    yield "view, sequence", (f"{_dash(one['view_id'])}, {_dash(one['sequence'])}", PLAIN)
+    yield "cause", (f"{cause['kind']}: {cause['text']}", PLAIN)
+    if cause["topic"]:
+        yield "caused by", (f"{cause['topic']} partition {cause['partition']} offset {cause['offset']}", QUIET)
+    where = f"{position['topic']} partition {position['partition']}, read up to offset {position['next_offset']}"
+    yield "stands in", (where, QUIET)
+    yield "last told", (f"{_age(one['updated_at_ms'], now_ms)} ago" if one["updated_at_ms"] else "never", PLAIN)
+
+
+def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
+    """One monitor or vserver: its settings, those that were given in bold."""
+    yield "name", (f"{one['name']} (id {one['entity_id']})", "bold")
+    yield "enabled", (_yes(one["enabled"]), PLAIN)
+    for key, value in one["settings"].items():
+        yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+
+
+def _phase(one: Data) -> Cell:
+    if one["phase"] is None:
+        return "never told", ATTENTION
+    if one["stale"]:
+        return f"{one['phase']}, stale", ATTENTION
+    return one["phase"], "green" if one["phase"] == "SERVING" else PLAIN
+
+
+def _fate(one: Data) -> Cell:
+    if one["in_force"]:
+        return "in force", "bold green"
+    return ("accepted", PLAIN) if one["accepted"] else ("refused", ATTENTION)
+
+
+def _moved(one: Data) -> str:
+    return _dash(one["partitions_moved"])
+
+
+def _owner(one: Data) -> str:
+    owner, elected = one["owner"] or "-", one["elected_owner"] or "nobody"
+    return owner if owner == elected else f"{owner} (by the view in force: {elected})"
+
+
+def _vserver_address(one: Data) -> str:
+    address, port = one["settings"].get("address"), one["settings"].get("port")
+    return address_text(str(address), int(port)) if address and port else str(address or "-")
+
+
+def _ms(one: Data, key: str) -> str:
+    from schemas.parameters.durations import duration_text
+
+    value = one["settings"].get(key)
+    return "-" if value is None else duration_text(int(value))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return _yes(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _dash(value: Any) -> str:
+    return "-" if value is None else str(value)
