@@ -20,8 +20,8 @@ from connectors.replica.control import ControlReplica
 from connectors.replica.states import StateReplica
 from infra import topics
 from infra.cluster.nodes import NodeProcess, Nodes
-from schemas.codec import Unreadable, decode
 from schemas.cluster import QuarantinedRecord, ViewChange
+from schemas.codec import Unreadable, decode
 from schemas.config import ConfigResult, Kind, Operation, Setting, Verb
 from schemas.identifiers import EntityId, NodeId, partition_of
 from schemas.probes import ProbeResults
@@ -35,7 +35,7 @@ from tests.waiting import wait_until
 RecordT = TypeVar("RecordT")
 
 READY_S = 30.0
-SERVING_S = 60.0
+SERVING_S = 30.0
 STATE_S = 15.0
 NODE_IDS = ("b0", "b1", "b2")
 

@@ -66,7 +66,7 @@ class Breach:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What the log says. `ineffective` records are no breach by themselves: receivers ignore them, repair buries them."""
+    """What the log says. `ineffective` records are no breach by themselves: readers ignore them, repair buries them."""
 
     views: tuple[View, ...]
     refused_views: int
@@ -141,12 +141,14 @@ def foreign_results(
 ) -> list[tuple[EntityId, NodeId, ViewId]]:
     """Reports and claims by a node that was not the service's owner in the view it names: the fold must refuse them."""
     by_id = {view.view_id: view for view in views}
-    found = []
+    found: list[tuple[EntityId, NodeId, ViewId]] = []
     for batch in batches:
         view = by_id.get(batch.view_id)
-        for service in {*batch.claims, *(run.service_id for run in batch.runs)}:
-            if view is None or owner_in(service, view, hosts_of) != batch.node_id:
-                found.append((service, batch.node_id, batch.view_id))
+        found += [
+            (service, batch.node_id, batch.view_id)
+            for service in {*batch.claims, *(run.service_id for run in batch.runs)}
+            if view is None or owner_in(service, view, hosts_of) != batch.node_id
+        ]
     return found
 
 

@@ -159,7 +159,7 @@ def test_M11_a_changed_threshold_changes_the_state(flow: Cluster) -> None:
 
 
 def test_O5_disable_and_enable_take_a_service_out_and_bring_it_back(flow: Cluster) -> None:
-    flow.add_services(["resting"], "tcp")
+    flow.add_services(["resting"], "http")
     up = flow.wait_state("resting", State.UP)
     flow.apply(on_service(Verb.DISABLE, "resting"))
     out = flow.wait_state("resting", State.OUT_OF_SERVICE)
