@@ -51,10 +51,6 @@ class Leader:
         """The node leaves the group: it proposes nothing more."""
         self._wanted = self._led = None
 
-    def wants(self, wanted: Wanted) -> bool:
-        """Whether this is still what the leader is to bring about."""
-        return self._wanted == wanted
-
     def reconsider(self, held: View) -> None:
         """After each record of `views`: is what the group agreed on in force, overtaken, or to be proposed (again)?"""
         self._read = held.view_id

@@ -99,6 +99,7 @@ class Watches:
             if last.owner == self._node and flag is not None and last.view_id >= flag:
                 self.unconfirmed.discard(service)
         started, stopped = self._reconsider(known, states)
+        self.unconfirmed -= stopped
         return Change(started, stopped, frozenset())
 
     def needs(self, service: EntityId, view_id: ViewId) -> bool:
