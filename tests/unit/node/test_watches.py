@@ -1,0 +1,205 @@
+"""The duties of one node: what a new view, a configuration and a state that comes in change (V-4, V-5, S-12, T5)."""
+
+from __future__ import annotations
+
+from schemas.identifiers import EntityId, NodeId, ViewId
+from streams.node.watches import NO_CHANGE, Change, Watches
+from streams.ownership.distribution import Placeable, placeable
+from streams.ownership.handover import Duty, LastState
+from streams.ownership.owner import owner_in_partition
+from streams.ownership.placement import place
+from streams.ownership.view import Member, View
+
+B0, B1, B2 = NodeId("b0"), NodeId("b1"), NodeId("b2")
+IDS = [EntityId(f"{number}-0") for number in range(60)]
+SERVICES = [placeable(service, f"s{service}") for service in IDS]
+
+
+class Seat:
+    """The watches of b0, with the states that the replica would hold."""
+
+    def __init__(self, incarnation: str = "run1") -> None:
+        self.states: dict[EntityId, LastState] = {}
+        self.watches = Watches(B0, incarnation, self.states.get)
+
+    def heard(self, service: EntityId, view_id: int, owner: NodeId) -> Change:
+        last = LastState(ViewId(view_id), owner)
+        self.states[service] = last
+        if not self.watches.needs(service, last.view_id):
+            return NO_CHANGE
+        return self.watches.state_applied({service: last})
+
+
+def view(view_id: int, *nodes: NodeId, incarnation: str = "run1") -> View:
+    return View(ViewId(view_id), 1, tuple(Member(node, incarnation) for node in sorted(nodes)), nodes[0])
+
+
+def of(node: NodeId, held: View, services: list[Placeable] = SERVICES) -> frozenset[EntityId]:
+    """The services that a node owns, by the rule alone."""
+    placement = place(held.nodes)
+    return frozenset(
+        service.entity_id
+        for service in services
+        if owner_in_partition(service.partition, None, placement, held) == node
+    )
+
+
+ALONE, TWO = view(3, B0), view(7, B0, B1)
+MOVED = next(iter(sorted(of(B1, TWO))))
+KEPT = next(iter(sorted(of(B0, TWO))))
+
+
+def test_outside_every_view_nothing_is_watched() -> None:
+    seat = Seat()
+    assert seat.watches.redistribute(view(1, B1), SERVICES) == NO_CHANGE
+    assert seat.watches.duty(MOVED) is Duty.REST
+    assert seat.watches.flag(MOVED) is None
+    assert (seat.watches.owned(), seat.watches.held()) == (0, 0)
+
+
+def test_V4_who_gains_services_probes_them_and_claims_them() -> None:
+    seat = Seat()
+    change = seat.watches.redistribute(ALONE, SERVICES)
+    assert change.started == change.to_claim == frozenset(IDS)
+    assert change.stopped == frozenset()
+    assert seat.watches.flag(MOVED) == ALONE.view_id
+    assert seat.watches.unconfirmed == set(IDS)
+    assert seat.watches.owned() == len(IDS)
+    assert seat.watches.probed() == frozenset(IDS)
+
+
+def test_the_same_view_again_changes_nothing() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    assert seat.watches.redistribute(ALONE, SERVICES) == NO_CHANGE
+
+
+def test_V4_services_kept_go_on_under_the_new_view_and_are_not_claimed_again() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    change = seat.watches.redistribute(TWO, SERVICES)
+    assert change == NO_CHANGE
+    assert seat.watches.flag(KEPT) == TWO.view_id
+
+
+def test_T5_the_old_owner_holds_until_the_new_one_is_heard() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    assert seat.watches.redistribute(TWO, SERVICES).stopped == frozenset()
+    assert seat.watches.duty(MOVED) is Duty.HOLD
+    assert seat.watches.flag(MOVED) == ALONE.view_id, "its results still speak under the view in which it owned"
+    assert seat.watches.held() == len(of(B1, TWO))
+    assert seat.heard(MOVED, 3, B0) == NO_CHANGE
+    assert seat.heard(MOVED, 7, B1).stopped == {MOVED}
+    assert seat.watches.duty(MOVED) is Duty.REST
+    assert seat.watches.flag(MOVED) is None
+    assert MOVED not in seat.watches.unconfirmed
+
+
+def test_S12_a_state_from_a_view_not_read_yet_relieves() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    assert seat.heard(MOVED, 7, B1).stopped == {MOVED}
+
+
+def test_S12_who_was_relieved_ahead_of_the_views_does_not_begin_again_under_one_in_between() -> None:
+    seat = Seat()
+    seat.watches.redistribute(view(3, B0, B1), SERVICES)
+    service = next(iter(of(B0, view(3, B0, B1)) & of(B0, view(4, B0, B2))))
+    assert seat.heard(service, 9, B1).stopped == {service}
+    change = seat.watches.redistribute(view(4, B0, B2), SERVICES)
+    assert service not in change.started | change.to_claim
+    assert seat.watches.duty(service) is Duty.REST
+
+
+def test_T5_a_state_of_an_owner_replaced_meanwhile_relieves_nobody() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    three = view(9, B0, B1, B2)
+    service = next(iter(of(B2, three) & of(B1, TWO)))
+    seat.watches.redistribute(TWO, SERVICES)
+    seat.watches.redistribute(three, SERVICES)
+    assert seat.heard(service, 7, B1) == NO_CHANGE
+    assert seat.watches.duty(service) is Duty.HOLD
+    assert seat.heard(service, 9, B2).stopped == {service}
+
+
+def test_T5_a_view_that_gives_a_held_service_back_goes_on_without_a_break() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    seat.watches.redistribute(TWO, SERVICES)
+    change = seat.watches.redistribute(view(9, B0), SERVICES)
+    assert change.started == change.stopped == frozenset()
+    assert change.to_claim == of(B1, TWO)
+    assert seat.watches.flag(MOVED) == 9
+
+
+def test_T5_who_left_the_view_holds_what_nobody_has_taken() -> None:
+    seat = Seat()
+    seat.watches.redistribute(TWO, SERVICES)
+    change = seat.watches.redistribute(view(9, B1), SERVICES)
+    assert change == NO_CHANGE
+    assert seat.watches.held() == len(of(B0, TWO))
+    assert seat.heard(KEPT, 9, B1).stopped == {KEPT}
+
+
+def test_V5_a_claim_is_confirmed_by_a_state_that_names_this_node_under_its_flag() -> None:
+    seat = Seat()
+    seat.watches.redistribute(TWO, SERVICES)
+    seat.heard(KEPT, 6, B0)
+    assert KEPT in seat.watches.unconfirmed, "a state of an earlier ownership"
+    assert seat.watches.needs(KEPT, ViewId(7))
+    seat.heard(KEPT, 7, B0)
+    assert KEPT not in seat.watches.unconfirmed
+    assert not seat.watches.needs(KEPT, ViewId(7)), "nothing more to learn of it"
+    assert seat.watches.needs(KEPT, ViewId(8)), "but from a view to come"
+
+
+def test_states_of_services_that_others_watch_are_not_needed() -> None:
+    seat = Seat()
+    seat.watches.redistribute(TWO, SERVICES)
+    assert not seat.watches.needs(MOVED, ViewId(99))
+    assert seat.watches.state_applied({MOVED: LastState(ViewId(99), B1)}) == NO_CHANGE
+
+
+def test_O5_services_that_come_and_go_within_a_view() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES[:-1])
+    added = seat.watches.redistribute(ALONE, SERVICES)
+    assert added.started == added.to_claim == {IDS[-1]}
+    removed = seat.watches.redistribute(ALONE, SERVICES[1:])
+    assert removed == Change(frozenset(), frozenset({IDS[0]}), frozenset())
+    assert IDS[0] not in seat.watches.unconfirmed
+
+
+def test_V6_a_service_removed_while_it_is_held_just_ends() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    seat.watches.redistribute(TWO, SERVICES)
+    rest = [service for service in SERVICES if service.entity_id != MOVED]
+    assert seat.watches.redistribute(TWO, rest).stopped == {MOVED}
+    assert seat.watches.flag(MOVED) is None
+
+
+def test_A1_a_service_that_moves_to_another_node_group_stops_here_and_begins_there() -> None:
+    seat = Seat()
+    east = placeable(IDS[0], "s", frozenset({"east"}))
+    seat.watches.redistribute(ALONE, SERVICES)
+    assert seat.watches.redistribute(ALONE, [east, *SERVICES[1:]]).stopped == {IDS[0]}
+
+
+def test_O11_an_internal_service_is_probed_by_each_and_claimed_by_none() -> None:
+    seat = Seat()
+    internal = placeable(EntityId("99-0"), "own", internal=True)
+    change = seat.watches.redistribute(TWO, [internal])
+    assert change.started == {internal.entity_id}
+    assert change.to_claim == frozenset()
+    assert seat.watches.flag(internal.entity_id) is None
+    assert seat.heard(internal.entity_id, 99, B1) == NO_CHANGE
+    assert seat.watches.duty(internal.entity_id) is Duty.OWN
+
+
+def test_a_restarted_node_is_not_the_member_that_its_earlier_run_was() -> None:
+    seat = Seat("run2")
+    assert seat.watches.redistribute(TWO, SERVICES) == NO_CHANGE
+    assert seat.watches.redistribute(view(9, B0, B1, incarnation="run2"), SERVICES).started == of(B0, TWO)
