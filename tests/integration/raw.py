@@ -16,8 +16,9 @@ class NotTaken(Exception):
 
 @contextmanager
 def raw_producer(bootstrap: str) -> Iterator[Producer]:
-    """A producer without any of the product's rules."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 0, "message.max.bytes": 9 << 20, "log_level": 0})
+    """A producer without any of the product's rules. Records go one by one: a topic's size limit is a batch's."""
+    settings = {"linger.ms": 0, "message.max.bytes": 9 << 20, "batch.num.messages": 1, "log_level": 0}
+    producer = Producer({"bootstrap.servers": bootstrap, **settings})
     yield producer
     producer.flush(SEND_S)
 
