@@ -1,0 +1,215 @@
+"""Results on their way: one batch a tick for each partition and view, in the order made, only under the lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from dataclasses import replace as changed
+
+import pytest
+
+from schemas.codec import decode
+from schemas.identifiers import EntityId, NodeId, ViewId, partition_of
+from schemas.limits import DETAIL_CHARACTERS
+from schemas.probes import ProbeResults, ProbeRun, Verdict
+from schemas.topics import PROBE_RESULTS
+from streams.faust_app.identity import NodeIdentity
+from streams.node import results
+from streams.node.results import CLAIMS_PER_BATCH, RUNS_PER_BATCH, TICK_S, ResultPublisher
+from tests.unit.folding.builders import HTTP, TCP, WEB, probed
+from tests.unit.node.fakes import Later, RecordingSender, Sent, Switch
+
+API = EntityId("5-1")
+
+
+@dataclass(slots=True)
+class Desk:
+    """A publisher of node b0 with everything around it in the test's hands."""
+
+    flags: dict[EntityId, ViewId] = field(default_factory=lambda: {WEB: ViewId(7), API: ViewId(7)})
+    sender: RecordingSender = field(default_factory=RecordingSender)
+    lease: Switch = field(default_factory=Switch)
+    later: Later = field(default_factory=Later)
+    publisher: ResultPublisher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.publisher = ResultPublisher(
+            NodeIdentity(NodeId("b0"), "b0-run"),
+            self.sender,
+            "probe-results",
+            self.flags.get,
+            self.lease,
+            self.later,
+            lambda: 1_000,
+        )
+
+    def tick(self) -> list[ProbeResults]:
+        return [batch_of(record) for record in self.sent()]
+
+    def sent(self) -> list[Sent]:
+        self.later.tick()
+        return self.sender.take()
+
+
+def batch_of(record: Sent) -> ProbeResults:
+    return decode(ProbeResults, record.value, PROBE_RESULTS.record_bytes)
+
+
+def sequences(batches: list[ProbeResults]) -> list[int]:
+    return [run.sequence for batch in batches for run in batch.runs]
+
+
+def test_reports_of_a_tick_go_out_together_with_who_speaks_under_which_view() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1)])
+    desk.publisher.report([probed(2, monitor=TCP)])
+    assert [delay_s for delay_s, _, _ in desk.later.calls] == [TICK_S]
+    (record,) = desk.sent()
+    batch = batch_of(record)
+    assert (record.topic, record.partition, record.key) == ("probe-results", partition_of(WEB), b"b0")
+    assert (batch.node_id, batch.incarnation, batch.view_id, batch.sent_at_ms) == ("b0", "b0-run", 7, 1_000)
+    assert [run.monitor_id for run in batch.runs] == [HTTP, TCP]
+    assert desk.later.calls == []
+
+
+def test_batches_are_apart_by_partition_and_by_view() -> None:
+    same_partition = next(
+        EntityId(f"{number}-0")
+        for number in range(6, 10_000)
+        if partition_of(EntityId(f"{number}-0")) == partition_of(WEB)
+    )
+    desk = Desk()
+    desk.flags[same_partition] = ViewId(3)
+    desk.publisher.report([probed(1), probed(2, service=API), probed(3, service=same_partition)])
+    batches = desk.tick()
+    assert {(batch.view_id, batch.runs[0].service_id) for batch in batches} == {(7, WEB), (7, API), (3, same_partition)}
+    assert all(len({partition_of(run.service_id) for run in batch.runs}) == 1 for batch in batches)
+
+
+def test_T5_an_old_owner_speaks_under_the_view_in_which_it_owned() -> None:
+    desk = Desk()
+    desk.flags[WEB] = ViewId(3)
+    desk.publisher.report([probed(1)])
+    (batch,) = desk.tick()
+    assert batch.view_id == 3
+
+
+def test_M14_what_is_no_longer_this_node_s_is_forgotten() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1)])
+    desk.publisher.claim([WEB])
+    del desk.flags[WEB]
+    assert desk.tick() == []
+    desk.flags[WEB] = ViewId(9)
+    desk.publisher.flush()
+    assert desk.sender.take() == []
+
+
+def test_V4_claims_go_before_results() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1)])
+    desk.publisher.claim([WEB, API])
+    desk.publisher.claim([WEB])
+    batches = desk.tick()
+    assert sorted(service for batch in batches for service in batch.claims) == sorted([WEB, API])
+    assert [bool(batch.runs) for batch in batches] == [False, False, True]
+
+
+def test_a_later_report_of_a_run_stands_for_the_earlier_ones() -> None:
+    desk = Desk(lease=Switch(on=False))
+    for sequence in range(1, 6):
+        desk.publisher.report([probed(sequence, count=sequence)])
+        assert desk.tick() == []
+    desk.publisher.report([probed(6, Verdict.DOWN, run=2)])
+    desk.lease.on = True
+    (batch,) = desk.tick()
+    assert [(run.sequence, run.count) for run in batch.runs] == [(5, 5), (6, 1)]
+
+
+def test_undelivered_reports_come_back() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1)])
+    desk.publisher.claim([API])
+    for record in desk.sent():
+        record.settle("_MSG_TIMED_OUT")
+    desk.publisher.flush()
+    batches = [batch_of(record) for record in desk.sender.take()]
+    assert [batch.claims for batch in batches] == [(API,), ()]
+    assert sequences(batches) == [1]
+
+
+def test_an_undelivered_run_goes_before_the_run_that_followed_it() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1, Verdict.DOWN, run=1, count=3)])
+    (record,) = desk.sent()
+    desk.publisher.report([probed(9, run=2)])
+    record.settle("_MSG_TIMED_OUT")
+    assert sequences(desk.tick()) == [1, 9], "the fold refuses an older sequence behind a newer one"
+
+
+def test_of_two_undelivered_reports_of_a_run_the_newer_stands() -> None:
+    for order in (0, 1), (1, 0):
+        desk = Desk()
+        records: list[Sent] = []
+        for sequence in (1, 2):
+            desk.publisher.report([probed(sequence, count=sequence)])
+            records += desk.sent()
+        for index in order:
+            records[index].settle("_PURGE_QUEUE")
+        desk.publisher.flush()
+        assert sequences([batch_of(record) for record in desk.sender.take()]) == [2]
+
+
+def test_a_full_queue_keeps_everything_for_the_next_tick() -> None:
+    desk = Desk(sender=RecordingSender(room=0))
+    desk.publisher.report([probed(1)])
+    desk.publisher.claim([API])
+    assert desk.tick() == []
+    assert [delay_s for delay_s, _, _ in desk.later.calls] == [TICK_S]
+    desk.sender.room = None
+    assert len(desk.tick()) == 2
+    assert desk.publisher.batches == 2
+
+
+def test_what_waits_too_long_is_dropped_from_the_oldest_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "PENDING_RUNS", 3)
+    desk = Desk(lease=Switch(on=False))
+    desk.publisher.report([probed(sequence, run=sequence) for sequence in range(1, 6)])
+    assert desk.publisher.dropped == 2
+    desk.lease.on = True
+    assert sequences(desk.tick()) == [3, 4, 5]
+
+
+def test_a_batch_of_the_longest_results_stays_below_the_record_limit() -> None:
+    long_id = EntityId(f"{2**40}-{49_999}")
+    long = changed(
+        probed(2**60, Verdict.DOWN, run=2**60, count=2**60, at_ms=2**45, response_us=2**40),
+        service_id=long_id,
+        detail="\N{GRINNING FACE}" * DETAIL_CHARACTERS,
+    )
+    desk = Desk()
+    desk.flags[long_id] = ViewId(2**60)
+    desk.publisher.report(one_of(long, number) for number in range(3 * RUNS_PER_BATCH))
+    records = desk.sent()
+    assert len(records) == 3
+    assert all(len(record.value or b"") < PROBE_RESULTS.record_bytes for record in records)
+    assert sum(len(batch_of(record).runs) for record in records) == 3 * RUNS_PER_BATCH
+
+
+def one_of(run: ProbeRun, number: int) -> ProbeRun:
+    return changed(run, sequence=run.sequence + number, run=run.run + number)
+
+
+def test_a_batch_of_the_longest_claims_stays_below_the_record_limit() -> None:
+    partition = partition_of(WEB)
+    ids = (EntityId(f"{2**40}-{number}") for number in range(10**6))
+    services = [
+        service
+        for service, _ in zip(
+            (i for i in ids if partition_of(i) == partition), range(CLAIMS_PER_BATCH + 1), strict=False
+        )
+    ]
+    desk = Desk(flags=dict.fromkeys(services, ViewId(2**60)))
+    desk.publisher.claim(services)
+    records = desk.sent()
+    assert [len(batch_of(record).claims) for record in records] == [CLAIMS_PER_BATCH, 1]
+    assert all(len(record.value or b"") < PROBE_RESULTS.record_bytes for record in records)
