@@ -23,7 +23,7 @@ from streams.folding.events import Source
 log = get_logger()
 
 VIEW_WAIT_S = 2.0
-LEASE_POLL_S = 0.02
+POLL_S = 0.005
 
 ReachView = Callable[[ViewId, float], Awaitable[bool]]
 
@@ -39,6 +39,8 @@ class FoldAgent:
         self._may_act = may_act
         self._quarantine = quarantine
         self._unreachable: ViewId | None = None
+        self.awaited: frozenset[Partition] = frozenset()
+        """Partitions that are ours as soon as the replica has caught up: their batches wait."""
         self.position: dict[Partition, int] = {}
 
     def attach(self, app: Any, topic: Any) -> None:
@@ -63,8 +65,8 @@ class FoldAgent:
         except Unreadable as fault:
             self._quarantine.put(topic, partition, offset, key, value, str(fault))
             return
-        while not self._may_act() and partition in self._folds.partitions:
-            await asyncio.sleep(LEASE_POLL_S)
+        while partition in self.awaited or (partition in self._folds.partitions and not self._may_act()):
+            await asyncio.sleep(POLL_S)
         if not await self._view_is_known(results.view_id):
             reason = f"made under view {results.view_id}, which is not in the views topic"
             self._quarantine.put(topic, partition, offset, key, value, reason)

@@ -84,6 +84,7 @@ class Folding:
         )
         self._owner_in_partition = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
         self._rounds = 0
+        self._awaited: Assignment | None = None
 
     def build_app(self) -> Any:
         """A fresh Faust app with both agents attached and our parts asserted to be in use."""
@@ -106,8 +107,17 @@ class Folding:
         assert_ours(app, table)
         return app
 
-    def assigned(self, assignment: Assignment) -> None:
-        """These partitions are ours; what waits for others is theirs to tell."""
+    def awaits(self, assignment: Assignment) -> None:
+        """These partitions are ours, and are folded from `assigned` on; batches that come before wait."""
+        self._awaited = assignment
+        self.folds.revoked()
+        self.fold_agent.awaited = assignment.results
+
+    def assigned(self, assignment: Assignment, waited_s: float) -> None:
+        """The replica has caught up: fold. What waits for others' partitions is theirs to tell."""
+        if self._awaited is not assignment:
+            return
+        self.fold_agent.awaited = frozenset()
         dropped = self._host.outbox.drop_except(assignment.results)
         self.folds.assigned(assignment.results)
         self.config_agent.assigned(assignment.commands)
@@ -117,10 +127,13 @@ class Folding:
             partitions=len(assignment.results),
             commands=assignment.commands,
             dropped=dropped,
+            waited_s=round(waited_s, 3),
         )
 
     def revoked(self) -> None:
         """Nothing is ours until the next assignment."""
+        self._awaited = None
+        self.fold_agent.awaited = frozenset()
         self.folds.revoked()
         self.config_agent.assigned(False)
 

@@ -76,6 +76,7 @@ class Node:
         self.revision = -1
         self.stopping = asyncio.Event()
         self._twin: NodeStatus | None = None
+        self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
         self._rounds = 0
         self.lease = Lease(settings.lease_s)
@@ -243,10 +244,16 @@ class Node:
         await asyncio.to_thread(self.replicas.close)
 
     async def _assigned(self, assignment: Assignment) -> None:
-        """The group gave this node partitions: their folds begin once the replica has what was written before."""
-        await asyncio.to_thread(self.replicas.catch_up, assignment.results)
-        self.folding.assigned(assignment)
+        """The group gave this node partitions. Returns at once: a member that dwells here has no heartbeat."""
+        self.folding.awaits(assignment)
         self.leader.assigned(assignment.generation, self.views.held)
+        self._settling = asyncio.create_task(self._settle(assignment), name="settle")
+
+    async def _settle(self, assignment: Assignment) -> None:
+        """The folds begin once the replica has what was written before."""
+        started = self.loop.time()
+        await asyncio.to_thread(self.replicas.catch_up, assignment.results)
+        self.folding.assigned(assignment, self.loop.time() - started)
 
     def _revoked(self) -> None:
         self.folding.revoked()

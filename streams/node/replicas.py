@@ -14,9 +14,8 @@ from typing import Protocol
 
 from structlog import get_logger
 
-from connectors.kafka.client_log import ClientLog
+from connectors.kafka.ends import EndOffsets
 from connectors.kafka.faults import LogFault
-from connectors.kafka.log_watch import LogWatch
 from connectors.kafka.places import BadRecord, Place
 from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica
@@ -79,7 +78,7 @@ class Replicas:
             on_fault=self._fault,
             access=listener.access,
         )
-        self._watch: LogWatch | None = None
+        self._ends = EndOffsets(listener.access)
 
     def gates(self) -> Iterator[tuple[str, Replica]]:
         """What must have been read before the node may join, by name (V-9)."""
@@ -101,14 +100,12 @@ class Replicas:
     def catch_up(self, partitions: Iterable[Partition], stop_after_s: float = CATCH_UP_S) -> bool:
         """Wait until the states written before now in these partitions are applied; False if not in time. Blocks."""
         topic = self._listener.settings.topic(SERVICE_STATES)
-        if self._watch is None:
-            self._watch = LogWatch(self._listener.access, [topic], ClientLog(self._listener.access.client_id))
-        bounds = self._watch.bounds([Place(topic, partition) for partition in partitions])
-        if isinstance(bounds, LogFault):
-            log.warning("cannot ask how far the states go", why=bounds.message)
+        ends = self._ends.ask([Place(topic, partition) for partition in partitions])
+        if ends is None:
+            log.warning("cannot ask how far the states go: folding goes on from what is here")
             return False
         deadline_s = time.monotonic() + stop_after_s
-        while self._behind(bounds.ends):
+        while self._behind(ends):
             if time.monotonic() > deadline_s:
                 log.warning("states still behind", after_s=stop_after_s)
                 return False

@@ -1,0 +1,40 @@
+"""How far partitions go now: one question to Kafka, for whoever must have read all that was written before this moment.
+
+Rule: blocking, on the caller's thread, with a time limit; silence is an answer (None), not an exception, because who
+asks goes on either way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from connectors.kafka.client_log import ClientLog
+from connectors.kafka.places import Place
+from connectors.kafka.settings import KafkaAccess
+
+ANSWER_S = 3.0
+
+
+class EndOffsets:
+    """Keeps its connection. One thread at a time."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._admin = AdminClient({**access.admin(), "logger": ClientLog(access.client_id)})
+
+    def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
+        """The next offset to be written of each place; None if Kafka does not say within ANSWER_S."""
+        spots = [TopicPartition(*place) for place in places]
+        if not spots:
+            return {}
+        try:
+            futures = self._admin.list_offsets(
+                dict.fromkeys(spots, OffsetSpec.latest()),
+                isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                request_timeout=ANSWER_S,
+            )
+            return {Place(spot.topic, spot.partition): future.result().offset for spot, future in futures.items()}
+        except KafkaException:
+            return None
