@@ -1,0 +1,77 @@
+"""The data that `show` prints: nothing configured is missing; owners and lags follow from the log."""
+
+from __future__ import annotations
+
+from schemas.states import State
+from streams.cli.show_entities import monitor_list, vserver_list
+from streams.cli.show_nodes import behind_of, node_list, view_list
+from streams.cli.show_services import outcomes_text, service_detail, service_list
+from tests.unit.cli_show.samples import PARTITION_OF_WEB, binding, knowledge
+
+
+def test_every_configured_service_is_there_also_without_a_state() -> None:
+    rows = {row["name"]: row for row in service_list(knowledge())}
+    assert list(rows) == ["api", "new", "web"]
+    assert rows["api"]["state"] == "DOWN"
+    assert rows["new"]["state"] == State.UNKNOWN.value
+    assert rows["new"]["cause"]["text"] == "no state yet"
+    assert rows["new"].keys() == rows["web"].keys()
+
+
+def test_one_service_is_told_with_its_bindings_and_where_its_states_stand() -> None:
+    one = service_detail(knowledge(), "api")
+    assert one is not None
+    assert one["bindings"][0]["reason"] == "REFUSED"
+    assert one["bindings"][0]["outcomes"] == "....xx"
+    assert one["elected_owner"] in ("b0", "b1")
+    assert (one["cause"]["topic"], one["cause"]["partition"], one["cause"]["offset"]) == ("c.probe-results", 5, 77)
+    web = service_detail(knowledge(), "web")
+    assert web is not None
+    assert web["position"] == {"topic": "c.service-states", "partition": PARTITION_OF_WEB, "next_offset": 5}
+    assert service_detail(knowledge(), "nothing") is None
+
+
+def test_outcomes_are_told_oldest_first() -> None:
+    assert outcomes_text(binding()) == "....xx"
+
+
+def test_nodes_are_told_with_their_partitions_their_lag_and_the_age_of_their_word() -> None:
+    b0, b1 = node_list(knowledge())
+    assert len(b0["partitions"]) + len(b1["partitions"]) == 64
+    assert (b0["stale"], b1["stale"]) == (False, True)
+    assert (b0["behind_records"], b1["behind_records"]) == (0, 3)
+    assert b0["told"] == 1
+    assert b0["owned"] + b1["owned"] == 3
+
+
+def test_T4_a_lag_is_counted_per_topic_and_never_below_zero() -> None:
+    assert behind_of({"views": (3,), "service-states": (5, 9)}, {"views": (5,), "service-states": (7, 8)}) == {
+        "views": 2,
+        "service-states": 2,
+    }
+
+
+def test_V2_views_are_told_with_their_fate() -> None:
+    lost, held, first = view_list(knowledge())
+    assert (lost["accepted"], lost["refusal"]) == (False, "LOST_RACE")
+    assert lost["partitions_moved"] is None
+    assert (held["accepted"], held["in_force"], held["view_id"]) == (True, True, 1)
+    assert held["partitions_moved"] == 32
+    assert first["partitions_moved"] == 64
+
+
+def test_monitors_are_told_with_defaults_and_holders() -> None:
+    (monitor,) = monitor_list(knowledge())
+    assert monitor["settings"]["interval_ms"] == 2_500
+    assert monitor["settings"]["retries"] == 3
+    assert monitor["given"] == ["interval_ms", "type"]
+    assert [one["name"] for one in monitor["bound_to"]] == ["api", "new", "web"]
+
+
+def test_vservers_are_told_with_the_states_of_their_services() -> None:
+    (vserver,) = vserver_list(knowledge())
+    assert vserver["up"] == 1
+    assert [(one["name"], one["state"], one["weight"]) for one in vserver["services"]] == [
+        ("web", "UP", 1),
+        ("new", "UNKNOWN", 3),
+    ]

@@ -1,0 +1,43 @@
+"""The tables of `show`: every column can be written from the data, colour is left out where it is not wanted."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.cli import show_tables as tables
+from streams.cli.show_entities import monitor_list, vserver_list
+from streams.cli.show_nodes import node_list, view_list
+from streams.cli.show_services import service_detail, service_list
+from tests.unit.cli_show.samples import NOW_MS, knowledge
+
+
+def test_every_table_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    known = knowledge()
+    for columns, rows in (
+        (tables.SERVICES, service_list(known)),
+        (tables.NODES, node_list(known)),
+        (tables.VIEWS, view_list(known)),
+        (tables.MONITORS, monitor_list(known)),
+        (tables.VSERVERS, vserver_list(known)),
+        (tables.BOUND_TO, monitor_list(known)[0]["bound_to"]),
+        (tables.BOUND_SERVICES, vserver_list(known)[0]["services"]),
+    ):
+        tables.print_table(columns, rows, NOW_MS)
+    text = capsys.readouterr().out
+    for part in ("no state yet", "SERVING, stale", "in force", "refused", "2500ms", "1 of 2", "1m 05s"):
+        assert part in text
+    assert "\x1b[" not in text
+
+
+def test_one_service_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    one = service_detail(knowledge(), "api")
+    assert one is not None
+    tables.print_facts(tables.service_facts(one, NOW_MS))
+    text = capsys.readouterr().out
+    assert "c.probe-results partition 5 offset 77" in text
+    assert "10.0.0.1:80" in text
+
+
+def test_one_entity_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+    tables.print_facts(tables.entity_facts(monitor_list(knowledge())[0]))
+    assert "response_timeout_ms" in capsys.readouterr().out
