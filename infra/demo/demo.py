@@ -70,8 +70,8 @@ class Demo:
         self.kafka = DemoKafka(settings.data_dir / "kafka", settings.bootstrap)
         self.services = DemoServices(seed=os.getpid())
         self._web_ports = dict(zip(NODE_IDS, free_ports(os.getpid() + NODE_PORTS_APART), strict=False))
-        self.on_act: Callable[[str, str], None] = lambda _, __: None
-        """Told of each act that was done: whom it was done to, and a sentence."""
+        self.on_act: Callable[[str], None] = lambda _: None
+        """Told of each act that was done, in a sentence."""
         self._acting = threading.Lock()
         self._witness: Witness | None = None
         self._crew: Crew | None = None
@@ -133,7 +133,7 @@ class Demo:
             if self._crew is None:
                 raise NotNow("the demo has not begun, or is ending")
             told = _ACTS[act](self, name)
-        self.on_act(name, told)
+        self.on_act(told)
         return told
 
     def wait(self, condition: Callable[[], bool], deadline_s: float, what: str) -> float:

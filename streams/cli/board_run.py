@@ -34,6 +34,7 @@ MESSAGE_S = 4.0
 LINES_S = 0.1
 PICTURE_WIDTH, PICTURE_HEIGHT = 110, 30
 PICTURE_DEADLINE_S = 30.0
+PICTURE_HISTORY_MS = 12_000
 
 
 def attend(demo: Demo, picture: Path | None) -> None:
@@ -54,7 +55,7 @@ def follow(demo: Demo) -> History:
     history.begin(demo.witness.states.on_change(history.changed).values())
     demo.witness.on_view = history.view
     demo.witness.on_node = history.node
-    demo.on_act = lambda subject, text: history.act(time.time_ns() // 1_000_000, subject, text)
+    demo.on_act = lambda text: history.act(time.time_ns() // 1_000_000, "demo", text)
     return history
 
 
@@ -150,6 +151,8 @@ def write_picture(demo: Demo, history: History, path: Path) -> None:
 
     demo.act(Act.BREAK, "cart")
     demo.wait(demo.as_expected, PICTURE_DEADLINE_S, "cart seen DOWN")
+    last_ms = time.time_ns() // 1_000_000 + PICTURE_HISTORY_MS
+    demo.wait(lambda: time.time_ns() // 1_000_000 > last_ms, PICTURE_DEADLINE_S, "some history for the strips")
     state = demo.witness.states.by_name("web-1")
     if state is not None:
         demo.act(Act.KILL, state.owner)

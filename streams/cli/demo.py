@@ -142,12 +142,13 @@ def run(settings: DemoSettings, body: Callable[[Demo], None], say: Callable[[str
     quiet_logs()
     failure: str | None = None
     with Interrupts() as interrupts:
-        demo = Demo(settings, interrupts, say)
+        began_s = time.monotonic()
+        demo = Demo(settings, interrupts, lambda line: say(f"{time.monotonic() - began_s:6.2f} s  {line}"))
         try:
             with demo.door():
                 body(demo)
         except Stopped as stopped:
-            say(f"{stopped}: ending")
+            say(f"{stopped}: ending what was started")
             failure = f"interrupted by {stopped}" if demo.starting else None
         except FAILURES as error:
             failure = str(error)

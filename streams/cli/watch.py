@@ -31,12 +31,10 @@ NamesArgument = Annotated[list[str] | None, typer.Argument(help="Only these serv
 AllOption = Annotated[bool, typer.Option("--all", help="Changes of owner too.")]
 CountOption = Annotated[int, typer.Option("--count", min=0, help="End after so many changes; 0: never.")]
 DeadlineOption = Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds to wait for the first states.")]
-OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="table: lines for people; json: one object a line.")
-]
+OutputOption = Annotated[Output, typer.Option("--output", "-o", help="table: lines; json: one object a line.")]
 LOOK_S = 0.5
 WAITING = 10_000
-"""Changes that wait to be printed; at more, the newest are left out."""
+"""Changes that wait to be printed; at more, the newest are left out, and how many is said."""
 
 
 def watch(
@@ -72,10 +70,17 @@ def watch(
 def _watch(states: StateReplica, names: Collection[str], owners: bool, count: int, output: Output) -> None:
     waiting: queue.SimpleQueue[Change] = queue.SimpleQueue()
 
+    left_out = 0
+
     def take(changes: Sequence[Change]) -> None:
+        nonlocal left_out
         for change in changes:
-            if waiting.qsize() < WAITING and wanted(change, names, owners):
+            if not wanted(change, names, owners):
+                continue
+            if waiting.qsize() < WAITING:
                 waiting.put(change)
+            else:
+                left_out += 1
 
     states.on_change(take)
     note(f"watching {len(names) or len(states)} services; Ctrl-C ends")
@@ -87,6 +92,9 @@ def _watch(states: StateReplica, names: Collection[str], owners: bool, count: in
             told += 1
         except queue.Empty:
             connected = _tell_connection(states, connected)
+            if left_out:
+                note(f"{left_out} changes were left out: they came faster than they could be printed")
+                left_out = 0
 
 
 def _tell_connection(states: StateReplica, before: bool) -> bool:

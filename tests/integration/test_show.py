@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -33,7 +32,7 @@ def watchbill(broker: str, cluster: str, *arguments: str) -> subprocess.Complete
 
 
 @pytest.fixture
-def filled(broker: Broker, cluster: str) -> Iterator[str]:
+def filled(broker: Broker, cluster: str) -> str:
     """A cluster with a thousand states, the sample's entities, two nodes and two views; its name."""
     producer = OwnProducer(default_access(broker.bootstrap, "test"), delivery_timeout_ms=20_000)
 
@@ -52,7 +51,7 @@ def filled(broker: Broker, cluster: str) -> Iterator[str]:
     for change in (proposal(-1, "b0"), proposal(0, "b0", "b1")):
         send(topic_name(cluster, VIEWS), None, encode(change))
     assert producer.close(20.0) == 0
-    yield cluster
+    return cluster
 
 
 def test_every_kind_is_shown(broker: Broker, filled: str) -> None:
