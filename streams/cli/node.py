@@ -53,7 +53,7 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
 
 async def _run(settings: object) -> int:
     from connectors.replica.base import NotReady
-    from streams.node.node import Node
+    from streams.node.node import Node, WebRefused
     from streams.node.settings import NodeSettings
     from streams.node.twins import NodeIdTaken
 
@@ -64,7 +64,7 @@ async def _run(settings: object) -> int:
         loop.add_signal_handler(number, _stop, running.stopping)
     try:
         await running.run()
-    except (NotReady, NodeIdTaken) as fault:
+    except (NotReady, NodeIdTaken, WebRefused) as fault:
         print(f"watchbill node: {fault}", file=sys.stderr)
         return 1
     return 0

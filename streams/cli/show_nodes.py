@@ -40,8 +40,8 @@ def node_list(known: Knowledge) -> list[Data]:
         {
             **_status(known.nodes.get(node)),
             **_standing(known, node),
-            "services": elected[node],
-            "told_services": told[node],
+            "owned": elected[node],
+            "told": told[node],
         }
         for node in names
     ]

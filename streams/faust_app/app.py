@@ -31,8 +31,6 @@ class AppSettings:
     cluster: str
     session_timeout_s: float
     heartbeat_s: float
-    web_host: str
-    web_port: int | None
 
 
 class WatchbillApp(faust.App):  # type: ignore[misc]
@@ -44,7 +42,7 @@ class WatchbillApp(faust.App):  # type: ignore[misc]
 
 
 def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: Any, on_led: Led) -> WatchbillApp:
-    """An app that is not started yet. One a process at a time: Faust keeps the current app in a global."""
+    """The app of the consumer group, not started yet; after a stall a fresh one takes its place."""
     app = WatchbillApp(
         id=group_name(settings.cluster),
         broker=f"watchbill://{settings.bootstrap}",
@@ -74,11 +72,7 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
         stream_recovery_delay=0.0,
         recovery_consistency_check=False,
         worker_redirect_stdouts=False,
-        web_enabled=settings.web_port is not None,
-        web_host=settings.web_host,
-        web_bind=settings.web_host,
-        web_port=settings.web_port or 6066,
-        blueprints=None,
+        web_enabled=False,
         debug=False,
         autodiscover=False,
         logging_config=None,
@@ -92,6 +86,23 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
 def group_name(cluster: str) -> str:
     """The consumer group of a cluster's nodes: who is in it is in the operational view."""
     return f"{cluster}.watchbill"
+
+
+def build_web(host: str, port: int) -> Any:
+    """An app of which only the web server is used, so that pages answer while the node replays, and while the other
+    app is started anew. It never meets Kafka.
+    """
+    return faust.App(
+        "watchbill-web",
+        broker="kafka://127.0.0.1:1",
+        web_host=host,
+        web_bind=host,
+        web_port=port,
+        web_router_enabled=False,
+        web_tables_enabled=False,
+        autodiscover=False,
+        logging_config=None,
+    )
 
 
 def state_table(app: WatchbillApp, cluster: str) -> Any:

@@ -57,7 +57,6 @@ class Host(Protocol):
     revision: int
 
     def now_ms(self) -> int: ...
-    def attach_web(self, app: Any) -> None: ...
 
 
 class Folding:
@@ -94,15 +93,12 @@ class Folding:
             settings.cluster,
             settings.session_timeout_s,
             settings.group_heartbeat_s,
-            settings.web_host,
-            settings.web_port,
         )
         app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
         table = state_table(app, settings.cluster)
         self.folds.use_table(table)
         self.fold_agent.attach(app, results_topic(app, settings.cluster))
         self.config_agent.attach(app, commands_topic(app, settings.cluster))
-        host.attach_web(app)
         app.finalize()
         assert_ours(app, table)
         return app

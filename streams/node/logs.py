@@ -10,6 +10,8 @@ import sys
 
 import structlog
 
+REPEAT_S = 5.0
+KINDS = 1_000
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -34,4 +36,24 @@ def set_up_logs(level: str, node_id: str) -> None:
     structlog.contextvars.bind_contextvars(node=node_id)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"%(asctime)s %(levelname)s {node_id} %(name)s: %(message)s"))
+    handler.addFilter(RepeatFilter())
     logging.basicConfig(level=max(LEVELS[level], logging.WARNING), handlers=[handler], force=True)
+
+
+class RepeatFilter(logging.Filter):
+    """One line of a kind each REPEAT_S: with Kafka away, aiokafka says the same three things at every heartbeat."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this line is told."""
+        kind = (record.name, record.msg if isinstance(record.msg, str) else "")
+        last = self._said_at.get(kind)
+        if last is not None and record.created - last < REPEAT_S:
+            return False
+        if len(self._said_at) > KINDS:
+            self._said_at.clear()
+        self._said_at[kind] = record.created
+        return True

@@ -26,7 +26,7 @@ from schemas.codec import encode
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
-from streams.faust_app.app import group_name
+from streams.faust_app.app import build_web, group_name
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
 from streams.node.folding import Folding
@@ -58,6 +58,10 @@ HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
 
 
+class WebRefused(Exception):
+    """The web address cannot be had; the message says why, and the mend. The node was not started."""
+
+
 def now_ms() -> int:
     """Wall clock, for people and for records; no decision rests on it."""
     return time.time_ns() // 1_000_000
@@ -76,6 +80,7 @@ class Node:
         self.revision = -1
         self.stopping = asyncio.Event()
         self._twin: NodeStatus | None = None
+        self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
         self._rounds = 0
@@ -132,14 +137,25 @@ class Node:
         """Wall clock in milliseconds, for records and people."""
         return now_ms()
 
-    def attach_web(self, app: Any) -> None:
-        """The web views, if they are on."""
-        if self.settings.web_port is not None:
-            attach(app, NodeSource(self))
+    async def _serve_web(self) -> None:
+        """The web views, if they are on. Raises WebRefused if the address cannot be had."""
+        if self.settings.web_port is None:
+            return
+        app = build_web(self.settings.web_host, self.settings.web_port)
+        attach(app, NodeSource(self))
+        app.finalize()
+        try:
+            await app.web.start()
+        except OSError as fault:
+            raise WebRefused(
+                f"cannot serve web views at {self.settings.web_url}: {fault.strerror or fault}: choose another --web"
+            ) from fault
+        self._web = app.web
 
     async def run(self) -> None:
         """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""
         try:
+            await self._serve_web()
             await self._replay()
             if self.stopping.is_set():
                 return
@@ -237,6 +253,8 @@ class Node:
 
     async def _end(self) -> None:
         await self.engines.stop()
+        if self._web is not None:
+            await self._web.stop()
         self.phase = Phase.LEFT
         await asyncio.to_thread(self.heartbeat.stop, say_so=self._twin is None)
         for producer in (self.sss, self.bulk):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
+from streams.web.guard import check_bind
 
 DEFAULT_SESSION_TIMEOUT_S = 3.0
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
@@ -35,6 +36,8 @@ class NodeSettings:
         for name in (self.node_id, *self.node_groups):
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a node or a node group: {NAME_RULE}")
+        if self.web_port is not None:
+            check_bind(self.web_host)
         if not 1 <= self.engines <= 64:
             raise ValueError(f"{self.engines} engines: give 1 to 64, at most one a core")
         if self.session_timeout_s < MINIMUM_SESSION_TIMEOUT_S:
