@@ -22,6 +22,9 @@ from schemas.states import ServiceState
 REMOVED_KEYS = 100_000
 """Removed services remembered; at more, the one removed first is forgotten, and a late record of it would be taken."""
 
+NO_ORDER: Order = (-1, -1)
+"""Of a record that cannot be read."""
+
 _STATE_HEADERS = tuple(header for header, written in WRITTEN.items() if written.record_type is ServiceState)
 
 
@@ -52,7 +55,9 @@ class StateMap:
         self.values: dict[bytes, bytes] = {}
         self.removed: dict[bytes, None] = {}
         self.unrepaired: dict[bytes, StaleRecord] = {}
-        """Keys whose last record in the log is stale: a reader of the compacted topic would see that one."""
+        """Keys whose last record in the log is stale or unreadable: a reader of the compacted topic would see that."""
+        self.replaced: dict[bytes, bytes] = {}
+        """What stood under a key before the replay's last record of it: to fall back on if that proves unreadable."""
 
     def replay(self, records: Iterable[LogRecord], stale: list[StaleRecord], bad: list[BadRecord]) -> None:
         """Takes many records, fast: of a key seen for the first time only the schema is looked at."""
@@ -69,10 +74,20 @@ class StateMap:
                 and place(key, value) is value
             ):
                 continue
+            held = self.values.get(key or b"")
             try:
-                self.apply(record, key, value, stale)
+                verdict = self.apply(record, key, value, stale)
             except Unreadable as error:
                 bad.append(bad_record(record, error))
+                self.note_bad(key, record.partition(), record.offset())
+            else:
+                if verdict is Verdict.TAKEN and key is not None and held is not None:
+                    self.replaced[key] = held
+
+    def note_bad(self, key: bytes | None, partition: int, offset: int) -> None:
+        """An unreadable record stands behind a good one under a key: its partition's writer is to write again."""
+        if key is not None and key in self.values:
+            self.unrepaired[key] = StaleRecord(_entity(key), partition, offset, NO_ORDER, self._stored_order(key))
 
     def apply(self, record: LogRecord, key: bytes | None, value: bytes | None, stale: list[StaleRecord]) -> Verdict:
         """Takes one record, by its order. Raises Unreadable, and then nothing has changed."""
@@ -97,6 +112,7 @@ class StateMap:
 
     def _remove(self, key: bytes) -> Verdict:
         self.unrepaired.pop(key, None)
+        self.replaced.pop(key, None)
         if len(self.removed) >= REMOVED_KEYS:
             del self.removed[next(iter(self.removed))]
         self.removed[key] = None

@@ -167,6 +167,8 @@ class StateReplica(Replica):
                 readable.append((record, None if value is None else read_state(key or b"", value)))
             except Unreadable as error:
                 bad.append(bad_record(record, error))
+                with self._lock:
+                    self._map.note_bad(key, record.partition(), record.offset())
             else:
                 self._before(key or b"")
         return readable
@@ -213,15 +215,21 @@ class StateReplica(Replica):
             return self._decoded.state(key, value)
         except Unreadable as error:
             self._drop(key, value, error)
-            return None
+            held = self._map.values.get(key)
+            return None if held is None or held is value else self._read(key, held)
 
     def _drop(self, key: bytes, value: bytes, error: Unreadable) -> None:
         """Bytes taken in the replay prove unreadable: they go, and are told of once."""
         with self._lock:
             if self._map.values.get(key) is not value:
                 return
-            del self._map.values[key]
-        partition = partition_of(EntityId(key.decode()))
+            partition = partition_of(EntityId(key.decode()))
+            before = self._map.replaced.pop(key, None)
+            if before is None:
+                del self._map.values[key]
+            else:
+                self._map.values[key] = before
+                self._map.note_bad(key, partition, -1)
         self._report((), [BadRecord(self.topic, partition, -1, key, value, f"Unreadable: {error}")])
 
     def _build_names(self) -> None:
