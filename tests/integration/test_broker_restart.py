@@ -1,0 +1,98 @@
+"""F7, U-9: Kafka goes away and comes back, twice. The last states stay, with their age; no service goes DOWN for it.
+
+A broker of its own: it is stopped and started again on the same folder and port.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.kafka.broker import Broker
+from schemas.states import ServiceTransition, State
+from schemas.topics import SERVICE_TRANSITIONS
+from tests.integration.cluster import Cluster, add_monitor, decoded, running
+from tests.integration.targets import Ailment
+from tests.waiting import wait_until
+
+NAMES = [f"svc{number}" for number in range(12)]
+BACK_S = 30.0
+"""reliability.md F7: no partition stuck 30 s after the broker's return."""
+NOTICED_S = 15.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the broker's data lies."""
+    return tmp_path_factory.mktemp("restarted")
+
+
+@pytest.fixture(scope="module")
+def brokers(folder: Path) -> Iterator[list[Broker]]:
+    """The broker that now runs, as the only item."""
+    brokers = [Broker.start(folder / "kafka")]
+    yield brokers
+    brokers[0].stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(brokers: list[Broker], folder: Path) -> Iterator[Cluster]:
+    """Three nodes, twelve services that are UP."""
+    with running(brokers[0].bootstrap, "restart", folder / "logs") as made:
+        made.apply(add_monitor("http", "HTTP"))
+        made.add_services(NAMES, "http")
+        made.wait_states(NAMES, State.UP)
+        yield made
+        if not brokers[0].is_running():
+            brokers[0] = Broker.start(folder / "kafka")
+
+
+def told_of_kafka(cluster: Cluster, since: dict[str, int]) -> set[str]:
+    """Nodes whose log speaks of Kafka being away, behind these places of their logs."""
+    texts = {node_id: node.log_path.read_text()[since[node_id] :] for node_id, node in cluster.nodes.running.items()}
+    return {node_id for node_id, text in texts.items() if '"kafka"' in text or "fault" in text}
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_U9_F7_states_outlive_a_broker_restart_and_breaks_are_seen_again(
+    brokers: list[Broker], cluster: Cluster, folder: Path, attempt: int
+) -> None:
+    broken = NAMES[attempt]
+    states = {name: cluster.states.by_name(name) for name in NAMES}
+    since = {node_id: len(node.log_path.read_text()) for node_id, node in cluster.nodes.running.items()}
+    port = brokers[0].port
+    assert brokers[0].stop()
+    stopped_s = time.monotonic()
+    wait_until(lambda: not cluster.states.connected, NOTICED_S, "the replica knows that Kafka is away")
+    cluster.targets[broken].become(Ailment.ERROR)
+    wait_until(lambda: len(told_of_kafka(cluster, since)) == 3, NOTICED_S, "every node says so")
+    wait_until(lambda: cluster.states.age_s() > 3, NOTICED_S, "the states age")
+    assert {name: cluster.states.by_name(name) for name in NAMES} == states, "the last states stay as they were"
+    assert cluster.states.age_s() <= time.monotonic() - stopped_s + 5
+    assert all(node.is_alive for node in cluster.nodes.running.values())
+
+    brokers[0] = Broker.start(folder / "kafka", port)
+    returned_s = time.monotonic()
+    cluster.wait_state(broken, State.DOWN, BACK_S)
+    print(f"a break was seen {time.monotonic() - returned_s:.1f} s after the broker's return")
+    cluster.wait_serving()
+    for name in NAMES:
+        if name != broken:
+            cluster.targets[name].become(Ailment.ERROR)
+            cluster.wait_state(name, State.DOWN, BACK_S)
+            cluster.targets[name].become(Ailment.NONE)
+    assert cluster.states.connected
+    cluster.targets[broken].become(Ailment.NONE)
+    cluster.wait_states(NAMES, State.UP, BACK_S)
+    cluster.check_promise()
+
+
+def test_U9_nobody_went_down_because_kafka_was_away(cluster: Cluster) -> None:
+    """Each service was broken by hand once a round: UP, DOWN, UP for each, and not a line more."""
+    lines = decoded(cluster.records(SERVICE_TRANSITIONS), ServiceTransition)
+    for name in NAMES:
+        told = [line.after for line in lines if line.name == name]
+        assert told == [State.UP, *(State.DOWN, State.UP) * 2], f"{name}: {told}"
