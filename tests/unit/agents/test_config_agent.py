@@ -309,7 +309,7 @@ class Stream:
             yield SimpleNamespace(message=message)
 
 
-def test_F11_a_command_that_cannot_be_read_or_breaks_the_fold_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_F4_a_command_that_cannot_be_read_or_breaks_the_fold_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
     good = [encode(command(f"c{n}", [f"add monitor m{n} type=TCP"])) for n in range(3)]
     decide = ConfigAgent._decide

@@ -60,7 +60,7 @@ def test_a_batch_is_folded() -> None:
     assert desk.sender.sent == []
 
 
-def test_F11_what_cannot_be_read_goes_to_quarantine_with_its_place() -> None:
+def test_F4_what_cannot_be_read_goes_to_quarantine_with_its_place() -> None:
     desk = Desk()
     bad = [None, b"", b"garbage", batch(probed(1))[:-1], batch(probed(1)) + b"x", b"\xc3\x01" + b"\0" * BATCH_BYTES]
     for offset, value in enumerate(bad):
@@ -152,7 +152,7 @@ class Stream:
             yield SimpleNamespace(message=message)
 
 
-def test_F11_the_body_goes_on_behind_a_batch_that_breaks_the_fold() -> None:
+def test_F4_the_body_goes_on_behind_a_batch_that_breaks_the_fold() -> None:
     desk = Desk()
     broken = True
 

@@ -269,7 +269,7 @@ class Writes(dict[str, bytes]):
         self.pop(key, None)
 
 
-def test_F5_a_stale_record_behind_ours_is_answered_with_ours() -> None:
+def test_F3_a_stale_record_behind_ours_is_answered_with_ours() -> None:
     desk = Desk()
     writes = Writes()
     desk.folds.use_table(writes)
@@ -283,7 +283,7 @@ def test_F5_a_stale_record_behind_ours_is_answered_with_ours() -> None:
     assert writes[WEB] == held
 
 
-def test_F5_a_stale_record_behind_a_removal_is_answered_with_a_tombstone() -> None:
+def test_F3_a_stale_record_behind_a_removal_is_answered_with_a_tombstone() -> None:
     desk = Desk()
     writes = Writes()
     desk.folds.use_table(writes)
