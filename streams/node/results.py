@@ -24,7 +24,8 @@ log = get_logger()
 
 TICK_S = 0.010
 RUNS_PER_BATCH = 500
-CLAIMS_PER_BATCH = 4_000
+CLAIMS_PER_BATCH = 500
+"""A claim makes a record: more in one batch would hold the fold's loop for longer than a tick of others bears."""
 PENDING_RUNS = 200_000
 """Reports that wait while the lease does not hold; beyond it the oldest binding's are dropped and counted."""
 

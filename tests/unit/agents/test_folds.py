@@ -242,8 +242,26 @@ def test_a_removal_missed_meanwhile_is_left_to_the_partition_s_node() -> None:
     desk.folds.assigned([NOT_HERE])
     assert WEB in desk.table, "its tombstone is another's to write"
     desk.folds.assigned([HERE])
-    assert desk.folds.remove_unconfigured([WEB]) == 1
-    assert desk.table == {}
+    assert desk.table == {}, "and ours when the partition comes here"
+
+
+def test_many_missed_changes_are_made_up_for_bit_by_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    services = ids(HERE)[:5]
+    for number, service in enumerate(services, 1):
+        desk.configs[service] = configured(service)
+        desk.take(probed(number, service=service))
+    desk.folds.revoked()
+    for service in services:
+        desk.configs[service] = changed(configured(service), enabled=False)
+    desk.folds.configured(services, COMMAND)
+    desk.folds.assigned([NOT_HERE])
+    assert desk.folds.make_up() == 0, "none of them is ours yet"
+    monkeypatch.setattr(folds_module.Folds.make_up, "__defaults__", (0,))
+    desk.folds.assigned([HERE])
+    assert [desk.folds.make_up(2) for _ in range(4)] == [3, 1, 0, 0]
+    told = [desk.state(service) for service in services]
+    assert all(state is not None and state.state is State.OUT_OF_SERVICE for state in told)
 
 
 def test_remove_unconfigured_touches_only_partitions_of_ours() -> None:
