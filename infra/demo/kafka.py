@@ -8,17 +8,19 @@ existing cluster is neither started nor stopped, and which of the two it is stan
 from __future__ import annotations
 
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.errors import InfraError
+from infra.errors import BrokerUnreachable, InfraError
 from infra.kafka.broker import KIND, Broker
 from infra.kafka.jars import kafka_version, read_lock
 from infra.kafka.locate import EXISTING
 
 OURS = "server.properties"
 """The file by which a folder shows that it is a broker's of ours."""
+CONNECT_S = 3.0
 
 
 class DemoKafka:
@@ -47,6 +49,7 @@ class DemoKafka:
     def start(self, say: Callable[[str], None]) -> None:
         """Starts its own Kafka, empty. Raises an InfraError."""
         if self._existing is not None:
+            refuse_silence(self._existing)
             say(f"{EXISTING} at {self._existing}")
             return
         self._begun = True
@@ -77,3 +80,17 @@ class DemoKafka:
                 "choose another with --data-dir",
             )
         shutil.rmtree(self._data_dir)
+
+
+def refuse_silence(bootstrap: str) -> None:
+    """Raises BrokerUnreachable at once where nothing listens: a client would try again for half a minute."""
+    for address in bootstrap.split(","):
+        host, _, port = address.strip().rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+        except (OSError, ValueError, OverflowError):
+            continue
+        return
+    raise BrokerUnreachable(
+        "no Kafka answers", bootstrap, "give the address of yours with --bootstrap, or none: the demo starts its own"
+    )

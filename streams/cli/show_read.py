@@ -125,7 +125,7 @@ def _listens(address: str) -> bool:
     try:
         with socket.create_connection((host.strip("[]"), int(port)), CONNECT_S):
             return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return False
 
 

@@ -1,28 +1,31 @@
 """The data of `show` as tables for people: which columns, and how each value is written.
 
 Rule: a column is a name and a function of the data, so a table can show nothing that JSON does not have. Colour goes
-with states and with what needs a look (a stale node, a refused view); rich leaves it out where NO_COLOR is set or
-nobody looks.
+with states and with what needs a look (a stale node, a refused view), and is left out where NO_COLOR is set or nobody
+looks.
 """
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas.states import State
-from streams.cli.output import PIPED_WIDTH
 from streams.cli.show_words import STYLES, address_text, age_text, response_text, time_text, weight_text
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 Data = Mapping[str, Any]
 Cell = tuple[str, str]
 """A text and its style."""
 Columns = Sequence[tuple[str, Callable[[Data, int], Cell]]]
 """Heading, and (data, now in epoch milliseconds) to a cell."""
+CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+"""Words of a style to what a terminal calls them."""
+ENDLESS = 1 << 30
+SHORTEST_LAST = 20
+"""The last column keeps so much, even if its line is then wrapped."""
 ATTENTION, PLAIN, QUIET = "bold yellow", "", "dim"
 
 
@@ -122,27 +125,43 @@ BOUND_SERVICES: Columns = (
 
 
 def print_table(columns: Columns, rows: Iterable[Data], now_ms: int) -> None:
-    """A table on standard output; cut nowhere when piped."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _ in columns:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(*cell(row, now_ms)) for _, cell in columns))
-    _console().print(table)
+    """A table on standard output. Piped it is cut nowhere; on a terminal the last column is cut at its edge."""
+    cells = [[(heading, "bold") for heading, _ in columns]]
+    cells += [[cell(row, now_ms) for _, cell in columns] for row in rows]
+    _print_aligned(cells, "  ")
 
 
 def print_facts(facts: Iterable[tuple[str, Cell]]) -> None:
     """Aligned lines of a name and a value."""
-    from rich.table import Table
-    from rich.text import Text
+    _print_aligned([[(name, QUIET), value] for name, value in facts], "  ")
 
-    table = Table.grid(padding=(0, 2))
-    for name, (text, style) in facts:
-        table.add_row(Text(name, QUIET), Text(text, style))
-    _console().print(table)
+
+def _print_aligned(lines: Sequence[Sequence[Cell]], gap: str) -> None:
+    """Written as one text: rich's table takes a millisecond a row, which is a second for a thousand services."""
+    widths = [max(len(text) for text, _ in column) for column in zip(*lines, strict=True)]
+    room = _terminal_columns() - sum(widths[:-1]) - len(gap) * (len(widths) - 1)
+    colour = _wants_colour()
+    made = []
+    for line in lines:
+        *first, (last, style) = line
+        padded = [_painted(text.ljust(width), one, colour) for (text, one), width in zip(first, widths, strict=False)]
+        cut = last if len(last) <= max(room, SHORTEST_LAST) else last[: max(room, SHORTEST_LAST) - 1] + "…"
+        made.append(gap.join([*padded, _painted(cut, style, colour)]).rstrip())
+    print("\n".join(made))
+
+
+def _painted(text: str, style: str, colour: bool) -> str:
+    if not (colour and style):
+        return text
+    return f"\x1b[{';'.join(CODES[word] for word in style.split())}m{text}\x1b[0m"
+
+
+def _wants_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _terminal_columns() -> int:
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else ENDLESS
 
 
 def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
@@ -170,12 +189,6 @@ def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
     yield "enabled", (_yes(one["enabled"]), PLAIN)
     for key, value in one["settings"].items():
         yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
 
 
 def _phase(one: Data) -> Cell:

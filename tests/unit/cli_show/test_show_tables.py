@@ -41,3 +41,17 @@ def test_one_service_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_entity_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     tables.print_facts(tables.entity_facts(monitor_list(knowledge())[0]))
     assert "response_timeout_ms" in capsys.readouterr().out
+
+
+def test_colour_is_for_terminals_without_NO_COLOR(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    tables.print_table(tables.SERVICES, service_list(knowledge()), NOW_MS)
+    assert "\x1b[1;31mDOWN" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    tables.print_table(tables.SERVICES, service_list(knowledge()), NOW_MS)
+    assert "\x1b[" not in capsys.readouterr().out
