@@ -7,14 +7,19 @@ typing error does not make a fourth one.
 
 from __future__ import annotations
 
+import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 from infra.cluster.nodes import NodeProcess, Nodes, NotInTime
+from infra.kafka.process import RunningProcess, start_time
 from schemas.identifiers import NodeId
 
 NODE_IDS = tuple(NodeId(name) for name in ("b0", "b1", "b2"))
 MOST_LINES = 12
+NOTED = "nodes.json"
+"""The processes of the nodes, for the next demo in this folder: this one may be killed before it can end them."""
 
 
 class NotNow(Exception):
@@ -36,6 +41,7 @@ class Crew:
             raise NotNow(f"node {node_id} runs already")
         self._nodes.start(node_id, web_ports=[web_port], session_timeout_s=self._session_timeout_s)
         self._dismissed.discard(node_id)
+        self._note()
         return self._nodes.running[node_id]
 
     def kill(self, node_id: NodeId) -> int:
@@ -80,7 +86,14 @@ class Crew:
         ran = list(self.alive())
         self._dismissed.update(NODE_IDS)
         self._nodes.stop()
+        (self.log_dir / NOTED).unlink(missing_ok=True)
         return ran
+
+    def _note(self) -> None:
+        """By process id and start time: the same number may be somebody else's later."""
+        pids = [node.pid for node in self._nodes.running.values() if node.is_alive]
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        (self.log_dir / NOTED).write_text(json.dumps([[pid, start_time(pid)] for pid in pids]), encoding="utf-8")
 
     def _alive(self, node_id: NodeId) -> NodeProcess:
         if node_id not in NODE_IDS:
@@ -88,3 +101,15 @@ class Crew:
         if not self.is_alive(node_id):
             raise NotNow(f"node {node_id} does not run")
         return self._nodes.running[node_id]
+
+
+def end_left_over(log_dir: Path) -> int:
+    """Ends the nodes that a killed demo left behind; how many there were."""
+    noted = log_dir / NOTED
+    try:
+        known = [RunningProcess(int(pid), str(started)) for pid, started in json.loads(noted.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError):  # none noted, or cut short in the writing
+        return 0
+    ended = sum(process.signal(signal.SIGKILL) for process in known)
+    noted.unlink(missing_ok=True)
+    return ended

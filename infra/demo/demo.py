@@ -21,7 +21,7 @@ from connectors.replica.base import NotReady
 from infra.cluster.nodes import SESSION_TIMEOUT_S, NotInTime
 from infra.demo.config import ConfigRefused, configure
 from infra.demo.control import Door
-from infra.demo.crew import NODE_IDS, Crew, NotNow
+from infra.demo.crew import NODE_IDS, Crew, NotNow, end_left_over
 from infra.demo.interrupts import Interrupts
 from infra.demo.kafka import DemoKafka
 from infra.demo.services import FLAPPING, DemoServices, Unknown, free_ports
@@ -35,6 +35,7 @@ from schemas.states import ServiceState, State
 FAILURES = (InfraError, NotReady, NotInTime, NoAnswer, ConfigRefused, OSError)
 """What can go wrong while a demo starts and runs: each says what to do."""
 READY_DEADLINE_S = 90.0
+LOGS = "logs"
 ANSWER_LATE_S = 5.0
 NODE_PORTS_APART = 311
 """How far apart the searches for ports of nodes and of services begin."""
@@ -93,6 +94,9 @@ class Demo:
 
         Raises one of FAILURES; `stop` is to be called all the same.
         """
+        left_over = end_left_over(self.settings.data_dir / LOGS)
+        if left_over:
+            self._say(f"{left_over} nodes that a killed demo left behind: ended")
         self.kafka.start(self._say)
         init(self.kafka.bootstrap, self.settings.cluster)
         self._say(f"topics of cluster {self.settings.cluster} are there")
@@ -184,7 +188,7 @@ class Demo:
     def _start_nodes(self) -> None:
         with self._interrupts.held():
             settings = self.settings
-            log_dir = settings.data_dir / "logs"
+            log_dir = settings.data_dir / LOGS
             self._crew = Crew(self.kafka.bootstrap, settings.cluster, log_dir, settings.session_timeout_s)
             for node_id in NODE_IDS:
                 self._crew.start(node_id, self._web_ports[node_id])
