@@ -42,6 +42,10 @@ class Binding:
     """How many probes of one run the fold can still learn from; longer runs are only summed up."""
     down_time_ms: int = 0
     """Pause between the probes of a target that failed `window` times in a row (M-18); 0 keeps the interval."""
+    up_window: int | None = None
+    """The same for runs of verdict UP: the fold asks how many successes came in a row, and learns a longer run's length
+    when the next run begins. None: as `window`.
+    """
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     """The kind's settings with NetScaler's names, such as http_request or response_codes."""
 

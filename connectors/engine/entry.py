@@ -74,7 +74,7 @@ class Entry:
         self.interval_ms = binding.interval_ms
         self.timeout_ms = binding.timeout_ms
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
-        self.run = RunLength(binding.number, binding.window, self.spread)
+        self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET
         self.address = (binding.ip, binding.port)
         self.placement = placement_hash(binding)

@@ -60,13 +60,15 @@ class RunLength:
         "spread",
         "sum_us",
         "summary",
+        "up_window",
         "verdict",
         "window",
     )
 
-    def __init__(self, number: int, window: int, spread: int) -> None:
+    def __init__(self, number: int, window: int, spread: int, up_window: int | None = None) -> None:
         self.number = number
         self.window = window
+        self.up_window = window if up_window is None else up_window
         self.spread = spread % SUMMARY_MS
         self.run = 0
         self.verdict: Verdict | None = None
@@ -92,7 +94,8 @@ class RunLength:
             self.min_us = response_us
         elif response_us > self.max_us:
             self.max_us = response_us
-        if count > self.window and (at_ms - self.spread) // SUMMARY_MS == self.summary:
+        window = self.up_window if self.verdict is Verdict.UP else self.window
+        if count > window and (at_ms - self.spread) // SUMMARY_MS == self.summary:
             return None
         self.detail = outcome.detail
         return [self._report()]

@@ -120,8 +120,11 @@ class Inventory:
 
 
 def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
-    """A binding as engines take it. The window is what the fold looks back at: more it cannot learn from a run."""
+    """A binding as engines take it. Windows are what the fold looks back at: more it cannot learn from a run."""
     settings = bound.settings
+    failures, successes = _whole(settings, "retries"), _whole(settings, "success_retries")
+    if settings["reverse"] is True:
+        failures, successes = successes, failures
     return Binding(
         number=number,
         service_id=service.entity_id,
@@ -133,7 +136,8 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         port=_whole(settings, "destination_port", service.port),
         interval_ms=_whole(settings, "interval_ms"),
         timeout_ms=_whole(settings, "response_timeout_ms"),
-        window=max(_whole(settings, "retries"), _whole(settings, "success_retries")),
+        window=failures,
+        up_window=successes,
         down_time_ms=_whole(settings, "down_time_ms"),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )

@@ -15,7 +15,8 @@ import time
 from typing import Any
 
 from infra.cluster.nodes import wait_until
-from schemas.identifiers import NodeId
+from schemas.identifiers import NodeId, partition_of
+from streams.ownership.placement import place
 from tests.bench.rig import Rig, rig
 
 NODE_IDS = ("b0", "b1", "b2")
@@ -35,6 +36,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as target, rig(NODE_IDS, progress=_say) as cluster:
         port = target.getsockname()[1]
         applied_s = cluster.add_services(arguments.services, interval=arguments.interval, port=port)
+        wait_until(lambda: _is_placed(cluster), DEADLINE_S, "every service owned by whom placement names")
         _say(f"{arguments.services} services with a state after {applied_s:.1f} s, owners {cluster.seen.by_owner()}")
         kills = [_round(cluster, NODE_IDS[number % 3], kill=True) for number in range(arguments.kills)]
         terms = [_round(cluster, NODE_IDS[number % 3], kill=False) for number in range(arguments.terms)]
@@ -61,10 +63,18 @@ def _round(cluster: Rig, node_id: str, *, kill: bool) -> float:
     node.stop()
     cluster.nodes.start(node_id)
     cluster.nodes.wait_serving(cluster.control, NODE_IDS)
-    share = len(orphans) * 0.8
-    wait_until(lambda: len(cluster.seen.owned_by(node.node_id)) >= share, DEADLINE_S, f"{node_id} owning its share again")
+    wait_until(lambda: _is_placed(cluster), DEADLINE_S, "every service owned by whom placement names")
     _say(f"{'kill' if kill else 'term'} {node_id}: {len(orphans)} services taken over in {took_s:.2f} s")
     return took_s
+
+
+def _is_placed(cluster: Rig) -> bool:
+    """Whether each service's last state names the owner that the pure placement gives for all nodes (O-4)."""
+    placement = place([NodeId(node_id) for node_id in NODE_IDS])
+    with cluster.seen.lock:
+        return all(
+            owner == placement.node_of(partition_of(service)) for service, (_, owner, _) in cluster.seen.owners.items()
+        )
 
 
 def _figures(name: str, seconds: list[float]) -> dict[str, float]:

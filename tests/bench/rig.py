@@ -76,7 +76,7 @@ class Rig:
         """Add services on one loopback port, with one TCP monitor; the seconds until all have a state."""
         settings = {"type": "TCP", "interval": interval, "response_timeout": "500ms", **monitor}
         self.send([Operation(Verb.ADD, Kind.MONITOR, f"{prefix}-tcp", settings)])
-        started = time.monotonic()
+        known, started = len(self.seen.owners), time.monotonic()
         for start in range(0, count, SERVICES_PER_COMMAND):
             operations = []
             for number in range(start, min(count, start + SERVICES_PER_COMMAND)):
@@ -84,8 +84,7 @@ class Rig:
                 operations.append(Operation(Verb.ADD, Kind.SERVICE, name, {"address": "127.0.0.1", "port": port}))
                 operations.append(Operation(Verb.BIND, Kind.SERVICE, name, {}, Kind.MONITOR, f"{prefix}-tcp"))
             self.send(operations)
-        wanted = len(self.states) and 0 or count
-        wait_until(lambda: len(self.seen.owners) >= wanted, 120, f"{count} services with a state")
+        wait_until(lambda: len(self.seen.owners) >= known + count, 120, f"{count} services with a state")
         return time.monotonic() - started
 
     def send(self, operations: list[Operation]) -> None:
@@ -99,7 +98,9 @@ class Rig:
 def rig(node_ids: Sequence[str], cluster: str = "bench", progress: Callable[[str], None] = print) -> Iterator[Rig]:
     """A broker, these nodes serving, and a replica that follows. Everything is ended when the block is left."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="watchbill-bench-", ignore_cleanup_errors=True)))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="watchbill-bench-", ignore_cleanup_errors=True))
+        )
         broker = stack.enter_context(Broker.start(folder / "kafka", heap_mb=512))
         topics.init(broker.bootstrap, cluster)
         progress(f"Kafka {broker.version} at {broker.bootstrap}, logs in {folder}")

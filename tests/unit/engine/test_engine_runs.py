@@ -78,3 +78,11 @@ def test_after_a_pause_a_new_run_begins() -> None:
         run.observe(UP, 10, at)
     run.interrupt()
     assert told(run.observe(UP, 10, 9)) == [(2, Verdict.UP, Reason.OK, 1)]
+
+
+def test_a_run_of_successes_is_told_until_its_own_window_is_full_and_whole_when_the_next_begins() -> None:
+    run = RunLength(7, window=3, spread=0, up_window=1)
+    counts = [[report.count for report in run.observe(UP, 10, at) or []] for at in range(4)]
+    assert counts == [[1], [], [], []]
+    assert [report.count for report in run.observe(REFUSED, 0, 4) or []] == [4, 1]
+    assert [[report.count for report in run.observe(REFUSED, 0, at) or []] for at in (5, 6, 7)] == [[2], [3], []]
