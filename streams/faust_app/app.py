@@ -34,10 +34,20 @@ class AppSettings:
 
 
 class WatchbillApp(faust.App):  # type: ignore[misc]
-    """Faust's app with what our table and store look up on it."""
+    """Faust's app with what our table and store look up on it, and queues that lose nothing."""
 
     service_replica: Any
     state_outbox: Any
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Any:  # noqa: N802, ARG002
+        """A queue that is not emptied when flow resumes.
+
+        After a rebalance Faust resumes the flow, then seeks to the committed offsets, then resumes the flow again,
+        which empties the queues: what was fetched between the seek and the second resume was lost (one takeover in
+        four, tried). Without it a record may come twice, and every agent here knows a record that it has had.
+        """
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)
+
     on_led: Led | None = None
 
 

@@ -108,6 +108,7 @@ class Folding:
         self._awaited = assignment
         self.folds.revoked()
         self.fold_agent.awaited = assignment.results
+        self.config_agent.assigned(assignment.commands)
 
     def assigned(self, assignment: Assignment, waited_s: float) -> None:
         """The replica has caught up: fold. What waits for others' partitions is theirs to tell."""
@@ -116,7 +117,6 @@ class Folding:
         self.fold_agent.awaited = frozenset()
         dropped = self._host.outbox.drop_except(assignment.results)
         self.folds.assigned(assignment.results)
-        self.config_agent.assigned(assignment.commands)
         log.info(
             "assigned",
             generation=assignment.generation,
@@ -140,6 +140,7 @@ class Folding:
     def keep_house(self) -> None:
         """Read repair, and now and then a look for states whose service is gone."""
         self._rounds += 1
+        self.folds.make_up()
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])

@@ -270,8 +270,10 @@ class Node:
     async def _settle(self, assignment: Assignment) -> None:
         """The folds begin once the replica has what was written before."""
         started = self.loop.time()
-        await asyncio.to_thread(self.replicas.catch_up, assignment.results)
-        self.folding.assigned(assignment, self.loop.time() - started)
+        try:
+            await asyncio.to_thread(self.replicas.catch_up, assignment.results)
+        finally:
+            self.folding.assigned(assignment, self.loop.time() - started)
 
     def _revoked(self) -> None:
         self.folding.revoked()
