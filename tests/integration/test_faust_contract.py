@@ -1,0 +1,244 @@
+"""Each private name of Faust and aiokafka that the runtime leans on is there, and behaves as leant on. Fast, no Kafka.
+
+The versions are pinned; a new pin that breaks a name fails here, with the name, and not as a node that quietly runs
+with Faust's own assignor, store or producer.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import inspect
+from collections.abc import Callable
+from typing import Any, cast
+
+import faust
+import pytest
+from aiokafka import AIOKafkaConsumer
+from faust.assignor.client_assignment import ClientAssignment
+from faust.assignor.partition_assignor import PartitionAssignor
+from faust.stores import base
+from faust.tables.manager import TableManager
+from faust.transport.consumer import Consumer as FaustConsumer
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from schemas.identifiers import PARTITIONS, NodeId
+from schemas.topics import PROBE_RESULTS, SERVICE_STATES, topic_name
+from streams.faust_app.app import (
+    AppSettings,
+    WatchbillApp,
+    assert_ours,
+    build,
+    commands_topic,
+    results_topic,
+    state_table,
+)
+from streams.faust_app.assignor import Assignor
+from streams.faust_app.identity import NodeIdentity, member_of
+from streams.faust_app.transport import FETCH_MAX_WAIT_MS, Consumer, ConsumerThread, Transport
+from streams.ownership.placement import place
+from streams.ownership.view import Member
+from streams.tables.replica_store import Store
+from streams.tables.service_table import ServiceTable
+
+CLUSTER = "contract"
+
+SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
+    (PartitionAssignor, "_perform_assignment", ("self", "cluster", "member_metadata")),
+    (PartitionAssignor, "_get_copartitioned_groups", ("topics", "cluster", "subscriptions")),
+    (PartitionAssignor, "_update_member_urls", ("self", "clients_metadata")),
+    (PartitionAssignor, "_get_client_metadata", ("metadata",)),
+    (PartitionAssignor, "_get_changelog_distribution", ("self", "assignments")),
+    (PartitionAssignor, "_get_external_topic_distribution", ("self", "assignments")),
+    (
+        PartitionAssignor,
+        "_protocol_assignments",
+        ("self", "assignments", "cl_distribution", "tp_distribution", "topic_groups"),
+    ),
+    (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),
+    (driver.Consumer, "_new_consumer_thread", ("self",)),
+    (faust.Table, "on_key_set", ("self", "key", "value")),
+    (faust.Table, "on_key_del", ("self", "key")),
+    (faust.Table, "partition_for_key", ("self", "key")),
+    (base.Store, "persisted_offset", ("self", "tp")),
+    (base.Store, "apply_changelog_batch", ("self", "batch", "to_key", "to_value")),
+)
+"""(class, private name, its parameters)."""
+
+
+class NoReplica:
+    """What the store asks of a replica, empty."""
+
+    def encoded(self, _: str) -> None:
+        return None
+
+    def position(self, _: object, partition: int) -> int:
+        return 100 + partition
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+class KeptOutbox:
+    """What the table hands to the outbox."""
+
+    def __init__(self) -> None:
+        self.put_calls: list[tuple[str, bytes | None]] = []
+
+    def put(self, service: str, state: bytes | None) -> None:
+        self.put_calls.append((service, state))
+
+
+def ignore(_: object) -> None:
+    """Led: nobody listens."""
+
+
+def built(node: str = "b0", on_led: Callable[[tuple[Member, ...]], None] = ignore) -> tuple[WatchbillApp, Any]:
+    """An app that is not started, and its table."""
+    settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3)
+    identity = NodeIdentity(NodeId(node), "1-abc", ("edge",))
+    app = build(settings, identity, NoReplica(), KeptOutbox(), on_led)
+    table = state_table(app, CLUSTER)
+    for topic in (results_topic(app, CLUSTER), commands_topic(app, CLUSTER)):
+        app.agent(topic, name=topic.get_topic_name())(_body)
+    app.finalize()
+    return app, table
+
+
+async def _body(stream: Any) -> None:
+    async for _ in stream:
+        continue
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "parameters"), SIGNATURES, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_private_names_take_what_they_took(owner: Any, name: str, parameters: tuple[str, ...]) -> None:
+    assert tuple(inspect.signature(getattr(owner, name)).parameters) == parameters
+
+
+def test_versions_are_those_that_the_names_were_read_in() -> None:
+    assert importlib.metadata.version("faust-streaming") == "0.15.3"
+    assert importlib.metadata.version("aiokafka") == "0.14.0"
+
+
+def test_the_fetch_wait_is_an_attribute_that_the_fetcher_is_given() -> None:
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.__init__)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in inspect.getsource(AIOKafkaConsumer.start)
+    assert "fetch_max_wait_ms=1500" in inspect.getsource(driver.AIOKafkaConsumerThread._create_worker_consumer), (
+        "the driver still hard-codes it: without ours, a record waits 1.5 s behind an idle connection"
+    )
+
+
+def test_our_transport_is_what_the_broker_url_names() -> None:
+    app, _ = built()
+    assert isinstance(app.transport, Transport)
+    assert app.transport.Consumer is Consumer
+    assert issubclass(ConsumerThread, driver.AIOKafkaConsumerThread)
+
+
+def test_our_thread_sets_the_fetch_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Made:
+        _fetch_max_wait_ms = 1500
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Made())
+    thread = object.__new__(ConsumerThread)
+    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == FETCH_MAX_WAIT_MS
+
+
+def test_assignor_table_and_store_are_ours() -> None:
+    app, table = built()
+    assert_ours(app, table)
+    assert isinstance(app.assignor, Assignor)
+    assert isinstance(table, ServiceTable)
+    assert isinstance(table.data, Store)
+
+
+def test_a_foreign_assignor_is_told_loudly() -> None:
+    app, table = built()
+    app.__dict__["assignor"] = PartitionAssignor(app)
+    with pytest.raises(RuntimeError, match="not with our assignor"):
+        assert_ours(app, table)
+
+
+def test_an_app_without_a_table_is_told_loudly() -> None:
+    app, table = built()
+    app.tables._changelogs.clear()
+    with pytest.raises(RuntimeError, match="ignores the assignor"):
+        assert_ours(app, table)
+
+
+def test_a_foreign_store_is_told_loudly() -> None:
+    app, _ = built()
+    memory = app.Table("elsewhere", partitions=PARTITIONS, store="memory:///elsewhere")
+    with pytest.raises(RuntimeError, match="is the package installed"):
+        assert_ours(app, memory)
+
+
+def test_faust_asks_the_store_where_recovery_begins() -> None:
+    _, table = built()
+    assert table.persisted_offset(TP(topic_name(CLUSTER, SERVICE_STATES), 7)) == 106, "the replica's position, less one"
+    assert "persisted_offset" in inspect.getsource(importlib.import_module("faust.tables.recovery"))
+
+
+def test_a_write_goes_to_our_outbox_and_not_to_fausts_producer() -> None:
+    app, table = built()
+    source = inspect.getsource(type(table).__mro__[1].__mro__[1]) + inspect.getsource(faust.Table)
+    assert "on_key_set" in source
+    table.on_key_set("1-0", b"state")
+    table.on_key_del("1-0")
+    assert app.state_outbox.put_calls == [("1-0", b"state"), ("1-0", None)]
+
+
+def test_the_tables_manager_knows_changelogs_by_topic() -> None:
+    app, table = built()
+    assert isinstance(app.tables, TableManager)
+    assert app.tables.changelog_topics == {topic_name(CLUSTER, SERVICE_STATES)}
+    assert app.tables._changelogs[topic_name(CLUSTER, SERVICE_STATES)] is table
+
+
+def test_a_members_url_survives_faust_and_names_the_node() -> None:
+    app, _ = built("b 0")
+    assert member_of(str(app.conf.canonical_url)) == Member(NodeId("b 0"), "1-abc", frozenset({"edge"}))
+
+
+def test_the_leader_places_as_every_node_would_and_says_for_whom() -> None:
+    led: list[tuple[Member, ...]] = []
+    apps = {node: built(node, led.append)[0] for node in ("b0", "b1", "b2")}
+    leader = apps["b0"]
+
+    class Cluster:
+        def partitions_for_topic(self, topic: str) -> set[int]:
+            return set(range(1 if topic.endswith("config-commands") else PARTITIONS))
+
+        def topics(self) -> set[str]:
+            return set()
+
+    topics = {topic_name(CLUSTER, PROBE_RESULTS), topic_name(CLUSTER, SERVICE_STATES), f"{CLUSTER}.config-commands"}
+    metadata = {f"member-{node}": app.assignor.metadata(topics) for node, app in apps.items()}
+    given = leader.assignor._perform_assignment(Cluster(), metadata)
+    placement = place([NodeId(node) for node in apps])
+    for node in apps:
+        partitions = dict(given[f"member-{node}"].assignment)
+        assert tuple(partitions[topic_name(CLUSTER, PROBE_RESULTS)]) == placement.partitions_of(NodeId(node))
+    assert [member.node for member in led[-1]] == ["b0", "b1", "b2"]
+
+
+def test_client_assignments_are_made_of_actives_and_standbys() -> None:
+    assignment = ClientAssignment(actives={"topic": [1]}, standbys={})
+    assert cast(Any, assignment).actives == {"topic": [1]}
+
+
+def test_the_agents_event_gives_message_and_generation() -> None:
+    assert "message" in faust.Event.__slots__ if hasattr(faust.Event, "__slots__") else True
+    assert {"topic", "partition", "offset", "key", "value", "generation_id"} <= set(
+        faust.types.tuples.Message.__slots__
+    )
+    assert isinstance(built()[0].consumer_generation_id, int)
+
+
+def test_signals_of_the_group_are_where_the_node_listens() -> None:
+    app, _ = built()
+    for name in ("on_partitions_assigned", "on_partitions_revoked"):
+        assert callable(getattr(app, name).connect)
+    assert callable(FaustConsumer.perform_seek)
