@@ -16,11 +16,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
+from faust.events import Event
 from faust.stores import base
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from faust.types.tuples import Message
+from mode.utils.queues import FlowControlQueue
 
 from schemas.identifiers import PARTITIONS, NodeId
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES, topic_name
@@ -230,11 +233,17 @@ def test_client_assignments_are_made_of_actives_and_standbys() -> None:
 
 
 def test_the_agents_event_gives_message_and_generation() -> None:
-    assert "message" in faust.Event.__slots__ if hasattr(faust.Event, "__slots__") else True
-    assert {"topic", "partition", "offset", "key", "value", "generation_id"} <= set(
-        faust.types.tuples.Message.__slots__
-    )
+    assert "message" in inspect.getsource(Event.__init__)
+    assert {"topic", "partition", "offset", "key", "value", "generation_id"} <= set(Message.__slots__)
     assert isinstance(built()[0].consumer_generation_id, int)
+
+
+def test_a_queue_of_events_is_not_emptied_when_flow_resumes() -> None:
+    assert "clear_on_resume" in inspect.getsource(FlowControlQueue), "what our app turns off still empties a queue"
+    app, _ = built()
+    queue = app.FlowControlQueue(maxsize=10, clear_on_resume=True)
+    assert isinstance(queue, FlowControlQueue)
+    assert not queue._clear_on_resume, "what is fetched between a rebalance's two resumes would be lost"
 
 
 def test_signals_of_the_group_are_where_the_node_listens() -> None:
