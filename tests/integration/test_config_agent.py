@@ -164,6 +164,21 @@ def test_F1_the_next_agent_goes_on_where_a_killed_one_stood(cluster: Cluster) ->
     assert cluster.apply(on_service(Verb.SET, "survivor", threshold=1)).accepted
 
 
+def test_F9_commands_sent_in_the_middle_of_rebalances_are_all_answered_soon(cluster: Cluster) -> None:
+    """A record that comes while the group rebalances must neither be lost nor wait for a watchdog."""
+    for number in range(3):
+        joiner = f"extra{number}"
+        generation = cluster.view().generation
+        cluster.nodes.start(joiner)
+        moment = 0
+        while cluster.view().generation == generation or moment < 5:
+            moment += 1
+            added = add_monitor(f"rebalancing-{number}-{moment}")
+            assert cluster.config.send([added], issuer="test", deadline_s=SUCCESSION_S).accepted
+        assert cluster.node(joiner).stop() == 0
+    cluster.wait_serving()
+
+
 def crashed_agent(cluster: Cluster, commands: Sequence[ConfigCommand], *, marked: bool, upto: int = 2) -> None:
     """What stands in Kafka when an agent answered all commands but the last, of which it wrote `upto` entities.
 
