@@ -35,10 +35,14 @@ EARLY_BATCHES = 100
 MISSED_CHANGES = 200_000
 """Configuration changes of services whose partition is elsewhere, kept in case the partition comes here."""
 
+MISSED_MS = 30_000
+"""How long such a change is kept: as long as a partition may be without a node. What is older was seen by one."""
+
 MADE_UP_AT_ONCE = 200
 """Of the missed changes so many are looked at in one go: a fold made from its record takes a tenth of a millisecond,
 and 70,000 of them would stop the loop for seconds."""
 
+StateOf = Callable[[EntityId], ServiceState | None]
 ConfigOf = Callable[[EntityId], ServiceConfig | None]
 
 
@@ -66,16 +70,19 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
         self._early: dict[EntityId, deque[tuple[ProbeResults, Source]]] = {}
-        self._missed: dict[EntityId, Source] = {}
+        self._missed: dict[EntityId, tuple[Source, int]] = {}
+        self._joined = False
+        self._state_of: StateOf = self._decoded
         self._due: dict[EntityId, Source] = {}
         self.partitions: frozenset[Partition] = frozenset()
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self.folded_runs = 0
 
-    def use_table(self, table: MutableMapping[str, bytes]) -> None:
-        """The table to write to; a new app brings a new one."""
+    def use_table(self, table: MutableMapping[str, bytes], state_of: StateOf | None = None) -> None:
+        """The table to write to, and who has its states decoded already; a new app brings a new one."""
         self._folds.clear()
         self._table = table
+        self._state_of = state_of or self._decoded
 
     def __getitem__(self, service_id: EntityId) -> ServiceFold:
         fold = self._folds.get(service_id)
@@ -104,9 +111,13 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._folds.clear()
         self.partitions = frozenset(partitions)
         self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
-        known = self._due | self._missed
-        self._due = {key: source for key, source in known.items() if partition_of(key) in self.partitions}
-        self._missed = {key: source for key, source in known.items() if key not in self._due}
+        self._joined = True
+        now_ms = self._now_ms()
+        recent = {key: noted for key, noted in self._missed.items() if now_ms - noted[1] < MISSED_MS}
+        ours = {key: source for key, (source, _) in recent.items() if partition_of(key) in self.partitions}
+        kept = {key: source for key, source in self._due.items() if partition_of(key) in self.partitions}
+        self._due = kept | ours
+        self._missed = {key: noted for key, noted in recent.items() if key not in ours}
         self.make_up()
 
     def revoked(self) -> None:
@@ -131,7 +142,6 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 self._folds.pop(service_id, None)
             raise
         self.folded_runs += len(results.runs)
-        self.make_up()
         early = {service_id for service_id in _unknown(facts) if partition_of(service_id) in self.partitions}
         if early:
             self._keep_early(early, results, source)
@@ -142,8 +152,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
             if partition_of(service_id) in self.partitions:
                 self._due.pop(service_id, None)
                 self._configure(service_id, source)
-            elif len(self._missed) < MISSED_CHANGES:
-                self._missed[service_id] = source
+            elif self._joined and len(self._missed) < MISSED_CHANGES:
+                self._missed[service_id] = (source, self._now_ms())
 
     def remove_unconfigured(self, services: Iterable[EntityId]) -> int:
         """Tombstones for states of ours whose service is gone (it was removed while nobody folded); how many."""
@@ -175,11 +185,14 @@ class Folds(Mapping[EntityId, ServiceFold]):
         config = self._config_of(service_id)
         if config is None or partition_of(service_id) not in self.partitions:
             raise KeyError(service_id)
-        held = self._table.get(service_id)
-        fold = ServiceFold(service_id, None if held is None else decode(ServiceState, held))
+        fold = ServiceFold(service_id, self._state_of(service_id))
         self._folds[service_id] = fold
         self._carry_out(fold.configured(config, source, self._now_ms()))
         return fold
+
+    def _decoded(self, service_id: EntityId) -> ServiceState | None:
+        held = self._table.get(service_id)
+        return None if held is None else decode(ServiceState, held)
 
     def _configure(self, service_id: EntityId, source: Source) -> None:
         config = self._config_of(service_id)

@@ -96,7 +96,7 @@ class Folding:
         )
         app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
         table = state_table(app, settings.cluster)
-        self.folds.use_table(table)
+        self.folds.use_table(table, table.data.state)
         self.fold_agent.attach(app, results_topic(app, settings.cluster))
         self.config_agent.attach(app, commands_topic(app, settings.cluster))
         app.finalize()

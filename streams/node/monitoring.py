@@ -17,6 +17,7 @@ from connectors.replica.states import Change as StateChange
 from connectors.replica.states import StateReplica
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Change as EntityChange
+from schemas.probes import Verdict
 from streams.faust_app.identity import NodeIdentity
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.reports import probe_runs
@@ -28,6 +29,8 @@ from streams.ownership.view import EMPTY_VIEW, View
 log = get_logger()
 
 RECLAIM_S = 2.0
+SOON = 32
+"""A run of successes up to here may make a service UP (the largest `success_retries`); a longer one is a summary."""
 
 
 class Monitoring:
@@ -74,8 +77,9 @@ class Monitoring:
             self._carry_out(self.watches.state_applied(relevant))
 
     def reported(self, reports: list[RunReport]) -> None:
-        """Engines reported: what still names a binding goes out with the next tick."""
-        self.publisher.report(probe_runs(reports, self.inventory.numbered))
+        """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
+        runs = list(probe_runs(reports, self.inventory.numbered))
+        self.publisher.report(runs, urgent=any(run.verdict is not Verdict.UP or run.count <= SOON for run in runs))
 
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""

@@ -221,7 +221,7 @@ class Node:
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         self.outbox.flush()
-        self.publisher.flush()
+        self.publisher.keep_house()
         self.folding.keep_house()
         self.monitoring.reclaim(self.loop.time())
 

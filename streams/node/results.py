@@ -23,6 +23,7 @@ from streams.tables.outbox import Sender
 log = get_logger()
 
 TICK_S = 0.010
+LAZY_S = 1.0
 RUNS_PER_BATCH = 500
 CLAIMS_PER_BATCH = 500
 """A claim makes a record: more in one batch would hold the fold's loop for longer than a tick of others bears."""
@@ -55,16 +56,19 @@ class ResultPublisher:
         self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
         self._claims: dict[EntityId, None] = {}
         self._returned: deque[ProbeResults] = deque()
-        self._scheduled = False
+        self._scheduled = self._lazily_scheduled = False
         self.dropped = 0
         self.batches = 0
 
-    def report(self, runs: Iterable[ProbeRun]) -> None:
-        """Runs of bindings; a later report of the same run takes the earlier one's place."""
+    def report(self, runs: Iterable[ProbeRun], urgent: bool = True) -> None:
+        """Runs of bindings; a later report of the same run takes the earlier one's place.
+
+        What decides nothing (the slow summary) is not urgent: it waits for company, up to LAZY_S.
+        """
         for run in runs:
             self._runs[(run.service_id, run.monitor_id, run.run)] = run
         self._drop_excess()
-        self._schedule()
+        self._schedule(urgent)
 
     def claim(self, services: Iterable[EntityId]) -> None:
         """Declare ownership of these services under the view of their flag (V-4)."""
@@ -73,7 +77,7 @@ class ResultPublisher:
 
     def flush(self) -> None:
         """Send what waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
-        self._scheduled = False
+        self._scheduled = self._lazily_scheduled = False
         self._take_back()
         if (self._runs or self._claims) and self._may_send():
             self._send_all()
@@ -140,7 +144,15 @@ class ResultPublisher:
             for key in list(islice(self._runs, excess)):
                 del self._runs[key]
 
-    def _schedule(self) -> None:
-        if not self._scheduled:
+    def keep_house(self) -> None:
+        """See to what came back undelivered while nothing else was to be sent."""
+        if self._returned:
+            self._schedule()
+
+    def _schedule(self, urgent: bool = True) -> None:
+        if urgent and not self._scheduled:
             self._scheduled = True
             self._call_later(TICK_S, self.flush)
+        elif not (urgent or self._scheduled or self._lazily_scheduled):
+            self._lazily_scheduled = True
+            self._call_later(LAZY_S, self.flush)

@@ -15,7 +15,9 @@ from typing import Any
 
 from faust.stores import base
 
-from schemas.codec import peek_order
+from schemas.codec import decode, peek_order
+from schemas.identifiers import EntityId
+from schemas.states import ServiceState
 from schemas.topics import SERVICE_STATES
 
 STORE_URL = "replica:///state"
@@ -52,6 +54,13 @@ class Store(base.Store):  # type: ignore[misc]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def state(self, key: EntityId) -> ServiceState | None:
+        """The state of a service, without decoding again what the replica has decoded."""
+        newest = self._newest(key)
+        if newest is None:
+            return None
+        return self._replica.get(key) if newest is self._replica.encoded(key) else decode(ServiceState, newest)
 
     def _newest(self, key: str) -> bytes | None:
         """The table's own last write until the replica holds it or a newer one."""
