@@ -59,7 +59,13 @@ SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
         ("self", "assignments", "cl_distribution", "tp_distribution", "topic_groups"),
     ),
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),
+    (
+        driver.AIOKafkaConsumerThread,
+        "_fetch_records",
+        ("self", "consumer", "active_partitions", "timeout", "max_records"),
+    ),
     (driver.Consumer, "_new_consumer_thread", ("self",)),
+    (driver.Consumer, "stop_flow", ("self",)),
     (faust.Table, "on_key_set", ("self", "key", "value")),
     (faust.Table, "on_key_del", ("self", "key")),
     (faust.Table, "partition_for_key", ("self", "key")),
