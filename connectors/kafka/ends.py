@@ -24,14 +24,14 @@ class EndOffsets:
     def __init__(self, access: KafkaAccess) -> None:
         self._admin = AdminClient({**access.admin(), "logger": ClientLog(access.client_id)})
 
-    def ask(self, places: Iterable[Place]) -> dict[Place, int] | None:
-        """The next offset to be written of each place; None if Kafka does not say within ANSWER_S."""
+    def ask(self, places: Iterable[Place], oldest: bool = False) -> dict[Place, int] | None:
+        """The next offset to be written of each place, or its oldest; None if Kafka does not say in ANSWER_S."""
         spots = [TopicPartition(*place) for place in places]
         if not spots:
             return {}
         try:
             futures = self._admin.list_offsets(
-                dict.fromkeys(spots, OffsetSpec.latest()),
+                dict.fromkeys(spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest()),
                 isolation_level=IsolationLevel.READ_UNCOMMITTED,
                 request_timeout=ANSWER_S,
             )

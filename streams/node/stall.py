@@ -12,12 +12,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from structlog import get_logger
 
+from connectors.kafka.ends import EndOffsets
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
 
@@ -63,10 +62,6 @@ def from_oldest(committed: Mapping[Place, int], oldest: Mapping[Place, int]) -> 
     return {place: max(offset, committed.get(place, 0)) for place, offset in oldest.items()}
 
 
-def _offsets(answers: Mapping[Any, Any]) -> dict[Place, int]:
-    return {Place(spot.topic, spot.partition): future.result().offset for spot, future in answers.items()}
-
-
 class StallWatch:
     """Asks every ASK_EVERY_S while `watched` gives places (none while the node may not act)."""
 
@@ -77,8 +72,10 @@ class StallWatch:
         watched: Callable[[], list[Place]],
         on_stall: Callable[[list[Place]], None],
     ) -> None:
-        self._admin = AdminClient({**access.admin(), "logger": logging.getLogger("watchbill.stall")})
-        self._group = group
+        self._ends = EndOffsets(access)
+        # Asks as a member that never joins. The admin client's question for a group's offsets can abort the process
+        # when the broker leaves in the middle of it (librdkafka 2.16, enq_once of a coordinator request).
+        self._member = Consumer({**access.reader(), "group.id": group, "logger": logging.getLogger("watchbill.stall")})
         self._watched = watched
         self._on_stall = on_stall
         self._progress = Progress()
@@ -101,15 +98,12 @@ class StallWatch:
 
     def _ask(self, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]] | None:
         """Committed and end offsets; None if Kafka does not answer, which is no stall of Faust's."""
-        spots = [TopicPartition(*place) for place in places]
-        wanted = [ConsumerGroupTopicPartitions(self._group, spots)]
+        ends, oldest = self._ends.ask(places), self._ends.ask(places, oldest=True)
+        if ends is None or oldest is None:
+            return None
         try:
-            groups = self._admin.list_consumer_group_offsets(wanted, request_timeout=ANSWER_S)
-            ends = self._admin.list_offsets(dict.fromkeys(spots, OffsetSpec.latest()), request_timeout=ANSWER_S)
-            oldest = self._admin.list_offsets(dict.fromkeys(spots, OffsetSpec.earliest()), request_timeout=ANSWER_S)
-            committed = groups[self._group].result().topic_partitions
-            read = {Place(spot.topic, spot.partition): spot.offset for spot in committed}
-            return from_oldest(read, _offsets(oldest)), _offsets(ends)
+            committed = self._member.committed([TopicPartition(*place) for place in places], timeout=ANSWER_S)
         except KafkaException as fault:
             log.debug("cannot ask for the group's offsets", error=str(fault))
             return None
+        return from_oldest({Place(spot.topic, spot.partition): spot.offset for spot in committed}, oldest), ends
