@@ -23,12 +23,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         return consumer
 
-    async def _fetch_records(  # the driver's signature
+    async def _fetch_records(
         self,
         consumer: Any,
         active_partitions: Any,
-        timeout: float | None = None,
-        max_records: int | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - the driver's signature
+        max_records: int | None = None,
     ) -> Any:
         """Records, unless the flow was stopped while they were waited for: then nobody takes them, and they are read
         again.
