@@ -11,12 +11,28 @@ from __future__ import annotations
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import MethodQueue
 
 FETCH_MAX_WAIT_MS = 100
+POLL_S = 0.25
+WORKERS = 4
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer thread; its consumer waits at most FETCH_MAX_WAIT_MS for a fetch to fill."""
+    """The driver's consumer thread; its consumer waits at most FETCH_MAX_WAIT_MS for a fetch to fill.
+
+    Two fetches can be under way at once after a rebalance, each for up to POLL_S, and with the driver's two workers the
+    seek that the new generation waits for stood behind them: a second of every other takeover.
+    """
+
+    _method_queue: Any = None
+
+    @property
+    def method_queue(self) -> Any:
+        """What the other threads ask of this one."""
+        if self._method_queue is None:
+            self._method_queue = MethodQueue(num_workers=WORKERS, loop=self.thread_loop, beacon=self.beacon)
+        return self._method_queue
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -37,7 +53,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         what it takes behind the new generation's seek would be skipped for good, as no one asks where it went.
         """
         epoch = self.consumer.flow_epoch
-        records = await super()._fetch_records(consumer, active_partitions, timeout=timeout, max_records=max_records)
+        wait_s = POLL_S if timeout is None else min(timeout, POLL_S)
+        records = await super()._fetch_records(consumer, active_partitions, timeout=wait_s, max_records=max_records)
         if not records or epoch == self.consumer.flow_epoch:
             return records
         for partition, batch in records.items():
