@@ -17,7 +17,8 @@ from connectors.replica.states import Change as StateChange
 from connectors.replica.states import StateReplica
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Change as EntityChange
-from schemas.probes import Verdict
+from schemas.probes import ProbeRun, Verdict
+from schemas.states import State
 from streams.faust_app.identity import NodeIdentity
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.reports import probe_runs
@@ -79,7 +80,7 @@ class Monitoring:
     def reported(self, reports: list[RunReport]) -> None:
         """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
         runs = list(probe_runs(reports, self.inventory.numbered))
-        self.publisher.report(runs, urgent=any(run.verdict is not Verdict.UP or run.count <= SOON for run in runs))
+        self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
 
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
@@ -87,6 +88,15 @@ class Monitoring:
             self._reclaimed_s = now_s
             self._confirm_from_replica()
             self.publisher.claim(self.watches.unconfirmed)
+
+    def _is_urgent(self, run: ProbeRun) -> bool:
+        """Whether a run may change its service's state: successes of a service that is UP wait for company."""
+        if run.verdict is not Verdict.UP:
+            return True
+        if run.count > SOON:
+            return False
+        state = self._replica.get(run.service_id)
+        return state is None or state.state is not State.UP
 
     def _redistribute(self) -> None:
         self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values()))
