@@ -28,7 +28,7 @@ BINDINGS_PER_FRAME = 500
 
 
 class FrameKind(IntEnum):
-    """What a frame says. The first five go to an engine, the others to the node."""
+    """What a frame says. PROBE_RESUME is PROBE_ON for bindings whose state is known: their first probe may wait."""
 
     ADD = 1
     REMOVE = 2
@@ -37,6 +37,7 @@ class FrameKind(IntEnum):
     ALIVE = 5
     REPORTS = 6
     STATISTICS = 7
+    PROBE_RESUME = 8
 
 
 HEAD = Struct("<IB")

@@ -18,7 +18,7 @@ from connectors.engine.due_times import DueTimes
 from connectors.engine.echo import EchoTransport
 from connectors.engine.entry import CONNECTING, IDLE, NEVER, Entry
 from connectors.engine.frames import FrameKind
-from connectors.engine.schedule import due_after_ms
+from connectors.engine.schedule import RESUME_WITHIN_MS, due_after_ms
 from connectors.engine.statistics import EngineStatistics
 from connectors.engine.stream import StreamTransport
 from connectors.engine.table import Table
@@ -240,6 +240,8 @@ class ProbeLoop:
             table.remove(frames.decode_numbers(body))
         elif kind is FrameKind.PROBE_ON:
             table.set_probing(frames.decode_numbers(body), True, now_ms)
+        elif kind is FrameKind.PROBE_RESUME:
+            table.set_probing(frames.decode_numbers(body), True, now_ms, RESUME_WITHIN_MS)
         elif kind is FrameKind.PROBE_OFF:
             table.set_probing(frames.decode_numbers(body), False, now_ms)
         elif kind is FrameKind.ALIVE:

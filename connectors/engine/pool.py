@@ -117,15 +117,22 @@ class EnginePool:
             self._stamps.pop(number, None)
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
 
-    def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = ()) -> None:
-        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed."""
+    def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
+        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed.
+
+        `resumed` begin too, but another node has just probed them: their first probes spread over up to 10 s.
+        """
         begin, cease = [number for number in on if number in self._bindings], list(off)
+        resume = [number for number in resumed if number in self._bindings]
         self._probing.update(begin)
+        self._probing.update(resume)
         self._probing.difference_update(cease)
         if cease:
             self._tell(frames.encode_numbers(FrameKind.PROBE_OFF, cease))
         if begin:
             self._tell(frames.encode_numbers(FrameKind.PROBE_ON, begin))
+        if resume:
+            self._tell(frames.encode_numbers(FrameKind.PROBE_RESUME, resume))
 
     def _tell(self, data: bytes) -> None:
         for engine in list(self._living.values()):

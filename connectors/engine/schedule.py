@@ -12,6 +12,9 @@ from schemas.identifiers import stable_hash
 FIRST_WITHIN_MS = 1000
 """A binding that begins is probed within this time, or within its interval if that is shorter."""
 
+RESUME_WITHIN_MS = 10_000
+"""The same for one that another node has just probed: a takeover of thousands must not probe them all in one second."""
+
 QUANTUM_SHARE = 200
 QUANTUM_MS = 10
 """Phases are multiples of a 200th of the interval, at most 10 ms: what is due together is begun in one turn."""
@@ -31,9 +34,9 @@ def phase_ms(interval_ms: int, spread: int) -> int:
     return phase - phase % quantum_ms
 
 
-def first_due_ms(now_ms: int, interval_ms: int, spread: int) -> int:
+def first_due_ms(now_ms: int, interval_ms: int, spread: int, within_ms: int = FIRST_WITHIN_MS) -> int:
     """When to probe first: soon, but not all at once."""
-    within_ms = min(interval_ms, FIRST_WITHIN_MS) if interval_ms else FIRST_WITHIN_MS
+    within_ms = min(interval_ms, within_ms) if interval_ms else within_ms
     return now_ms + spread % within_ms
 
 

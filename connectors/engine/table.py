@@ -13,7 +13,7 @@ from connectors.engine.binding import Binding
 from connectors.engine.due_times import DueTimes
 from connectors.engine.entry import NEVER, Entry
 from connectors.engine.placement import acting_engine
-from connectors.engine.schedule import first_due_ms
+from connectors.engine.schedule import FIRST_WITHIN_MS, first_due_ms
 from connectors.engine.transport import Transport
 from connectors.probes.contract import Wire
 
@@ -59,12 +59,12 @@ class Table:
             if entry is not None:
                 self._change(entry, False, False, 0)
 
-    def set_probing(self, numbers: Iterable[int], probing: bool, now_ms: int) -> None:
+    def set_probing(self, numbers: Iterable[int], probing: bool, now_ms: int, within_ms: int = FIRST_WITHIN_MS) -> None:
         """The node begins or ceases to probe these (M-14); a number that is not there is passed over."""
         for number in numbers:
             entry = self.entries.get(number)
             if entry is not None:
-                self._change(entry, entry.owned, probing, now_ms)
+                self._change(entry, entry.owned, probing, now_ms, within_ms)
 
     def set_alive(self, alive: Sequence[int], now_ms: int) -> None:
         """These engines live, ascending: the bindings of the others spread over them (C-15)."""
@@ -75,7 +75,7 @@ class Table:
     def _owns(self, value: int) -> bool:
         return acting_engine(value, self._engines, self._alive) == self._index
 
-    def _change(self, entry: Entry, owned: bool, probing: bool, now_ms: int) -> None:
+    def _change(self, entry: Entry, owned: bool, probing: bool, now_ms: int, within_ms: int = FIRST_WITHIN_MS) -> None:
         was = entry.schedulable
         entry.owned, entry.probing = owned, probing
         if entry.schedulable == was:
@@ -88,5 +88,5 @@ class Table:
         self.scheduled += 1
         entry.run.interrupt()
         entry.downs = 0
-        entry.due_ms = first_due_ms(now_ms, entry.binding.interval_ms, entry.spread)
+        entry.due_ms = first_due_ms(now_ms, entry.binding.interval_ms, entry.spread, within_ms)
         self._due.put(entry.due_ms, entry)

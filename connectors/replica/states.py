@@ -12,6 +12,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 from connectors.kafka.faults import LogFault
 from connectors.kafka.log_reader import LogReader
@@ -22,8 +24,9 @@ from connectors.replica.decoded import Decoded
 from connectors.replica.names import Names
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
-from schemas.codec import Unreadable
+from schemas.codec import Unreadable, peek_order
 from schemas.identifiers import EntityId, partition_of
+from schemas.precedence import Order
 from schemas.states import ServiceState
 from schemas.topics import DEFAULT_CLUSTER, SERVICE_STATES, topic_name
 
@@ -40,6 +43,21 @@ class Change:
 
 
 OnChange = Callable[[Sequence[Change]], None]
+
+
+class Applied(NamedTuple):
+    """One accepted record, for who asks for states only where it needs them. `order` None: the service was removed."""
+
+    entity_id: EntityId
+    order: Order | None
+
+
+OnApplied = Callable[[Sequence[Applied]], None]
+
+CHECKED_AT_ONCE = 32
+"""Records of a batch that are decoded before they are applied. A longer batch is applied by its heads, and its bodies
+are read when it is quiet again: in a takeover of thousands every replica would decode what few will ask for.
+"""
 Readable = tuple[LogRecord, ServiceState | None]
 """A record and its state; None: a tombstone."""
 
@@ -66,6 +84,8 @@ class StateReplica(Replica):
         self._map, self._decoded, self._names = StateMap(), Decoded(), Names()
         self._lock, self._naming = threading.RLock(), threading.Lock()
         self._subscribers: tuple[OnChange, ...] = ()
+        self._listeners: tuple[OnApplied, ...] = ()
+        self._unchecked: dict[bytes, bytes] = {}
         self._on_stale, self._on_bad = on_stale, on_bad
         self.rejected = self.bad = 0
         """Stale records ignored (S-10), and records that could not be read."""
@@ -77,6 +97,7 @@ class StateReplica(Replica):
             on_bad=self._report_bad,
             on_caught_up=self._note_caught_up,
             on_fault=on_fault,
+            on_idle=self._check_some,
         )
         super().__init__(cluster, (SERVICE_STATES,), reader)
 
@@ -141,21 +162,62 @@ class StateReplica(Replica):
             self._subscribers = (*self._subscribers, callback)
             return self.snapshot()
 
+    def on_applied(self, callback: OnApplied) -> None:
+        """Subscribes to which services were told of, and in which order: the cheap way, for a node.
+
+        Nothing is decoded for it; `get` decodes what is asked for. Batches come on the replica's thread.
+        """
+        with self._lock:
+            self._listeners = (*self._listeners, callback)
+
     def _take(self, records: Sequence[LogRecord]) -> None:
         """A batch, on the reader's thread, which alone writes."""
         stale: list[StaleRecord] = []
         bad: list[BadRecord] = []
+        changes: list[Change] = []
         with self._lock:
             subscribers = self._subscribers
-            eager = self._eager or self._names.built or bool(subscribers)
-            if not eager:
+            small = self._eager and len(records) <= CHECKED_AT_ONCE
+            by_heads = not (small or self._names.built or subscribers)
+            if by_heads:
                 self._map.replay(records, stale, bad)
-        changes: list[Change] = []
-        if eager:
+        if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
+        if self._listeners:
+            self._tell_listeners(self._standing(records) if by_heads else changes)
+        if by_heads and self._eager:
+            values = self._map.values
+            self._unchecked.update((key, values[key]) for record in records if (key := record.key()) in values)
+        else:
+            self._check_some()
+
+    def _standing(self, records: Sequence[LogRecord]) -> list[Change]:
+        """What of a batch that was applied by its heads stands now, as changes without states."""
+        changes: dict[bytes, Change] = {}
+        for record in records:
+            key, value = record.key(), record.value()
+            if key and self._map.values.get(key) is value:
+                changes[key] = Change(EntityId(key.decode()), None, None, record.partition(), record.offset())
+        return list(changes.values())
+
+    def _tell_listeners(self, changes: Sequence[Change]) -> None:
+        applied = [Applied(change.entity_id, self._order(change.entity_id)) for change in changes]
+        for listener in self._listeners if applied else ():
+            call(listener, applied)
+
+    def _order(self, entity_id: EntityId) -> Order | None:
+        value = self._map.values.get(entity_id.encode())
+        return None if value is None else peek_order(value)
+
+    def _check_some(self) -> None:
+        """Read some of the bodies that were taken by their heads; what proves unreadable goes, and is told of."""
+        for key in list(islice(self._unchecked, CHECKED_AT_ONCE)):
+            value = self._unchecked.pop(key)
+            if self._map.values.get(key) is value and self._read(key, value) is not None:
+                self._map.replaced.pop(key, None)
 
     def _decode(self, records: Sequence[LogRecord], bad: list[BadRecord]) -> list[Readable]:
         """Each readable record with its state. Without the lock: it is most of the work."""

@@ -13,9 +13,8 @@ from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
-from connectors.replica.states import Change as StateChange
-from connectors.replica.states import StateReplica
-from schemas.identifiers import EntityId
+from connectors.replica.states import Applied, StateReplica
+from schemas.identifiers import EntityId, ViewId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
 from schemas.states import State
@@ -43,7 +42,7 @@ class Monitoring:
         self._replica = replica
         self._engines = engines
         self._view = EMPTY_VIEW
-        self._reclaimed_s = 0.0
+        self._claimed_s: float | None = None
         self.inventory = Inventory()
         self.watches = Watches(identity.node_id, identity.incarnation, self._last_state)
 
@@ -67,13 +66,14 @@ class Monitoring:
         self._view = view
         self._redistribute()
 
-    def states_applied(self, changes: Sequence[StateChange]) -> None:
-        """States came in: an old owner whose successor is heard stops (S-12)."""
-        relevant = {
-            change.entity_id: LastState(change.after.view_id, change.after.owner)
-            for change in changes
-            if change.after is not None and self.watches.needs(change.entity_id, change.after.view_id)
-        }
+    def states_applied(self, applied: Sequence[Applied]) -> None:
+        """States came in: an old owner whose successor is heard stops (S-12). Only what may matter is looked at."""
+        relevant: dict[EntityId, LastState] = {}
+        for entity_id, order in applied:
+            if order is not None and self.watches.needs(entity_id, ViewId(order[0])):
+                last = self._last_state(entity_id)
+                if last is not None:
+                    relevant[entity_id] = last
         if relevant:
             self._carry_out(self.watches.state_applied(relevant))
 
@@ -84,8 +84,12 @@ class Monitoring:
 
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
-        if self.watches.unconfirmed and now_s - self._reclaimed_s > RECLAIM_S:
-            self._reclaimed_s = now_s
+        if not self.watches.unconfirmed:
+            self._claimed_s = None
+        elif self._claimed_s is None:
+            self._claimed_s = now_s
+        elif now_s - self._claimed_s > RECLAIM_S:
+            self._claimed_s = now_s
             self._confirm_from_replica()
             self.publisher.claim(self.watches.unconfirmed)
 
@@ -104,8 +108,12 @@ class Monitoring:
     def _carry_out(self, change: Change) -> None:
         numbers_of = self.inventory.numbers_of
         if change.started or change.stopped:
-            self._engines.set_probing(on=numbers_of(change.started), off=numbers_of(change.stopped))
+            known = frozenset(service for service in change.started if service in self._replica)
+            self._engines.set_probing(
+                on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
+            )
         if change.to_claim:
+            self._claimed_s = None
             self.publisher.claim(change.to_claim)
 
     def _confirm_from_replica(self) -> None:

@@ -21,7 +21,7 @@ from connectors.engine.pool import EnginePool
 from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import NotReady, Replica, default_access
-from connectors.replica.states import Change as StateChange
+from connectors.replica.states import Applied
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
 from schemas.inventory.entities import Change as EntityChange
@@ -303,7 +303,7 @@ class Node:
         change = self.monitoring.configured(changes)
         self.folding.configured(change.services, Source(self.settings.topic(CONFIG_COMMANDS), 0, revision))
 
-    def states_applied(self, changes: Sequence[StateChange]) -> None:
+    def states_applied(self, changes: Sequence[Applied]) -> None:
         """States came in, on the loop."""
         self.monitoring.states_applied(changes)
 

@@ -21,8 +21,7 @@ from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica
 from connectors.replica.config_table import EntityChange
 from connectors.replica.control import ControlReplica
-from connectors.replica.states import Change as StateChange
-from connectors.replica.states import StateReplica
+from connectors.replica.states import Applied, StateReplica
 from schemas.cluster import NodeStatus, ViewChange
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, Partition
@@ -50,7 +49,7 @@ class Listener(Protocol):
 
     def twin_heard(self, twin: NodeStatus) -> None: ...
     def view_read(self, offset: int, change: ViewChange) -> None: ...
-    def states_applied(self, changes: Sequence[StateChange]) -> None: ...
+    def states_applied(self, changes: Sequence[Applied]) -> None: ...
     def entities_read(self, changes: Sequence[Change], revision: int) -> None: ...
 
 
@@ -87,7 +86,7 @@ class Replicas:
 
     def follow(self) -> None:
         """From now on states are told to the listener as they come."""
-        self.states.on_change(self._states)
+        self.states.on_applied(self._states)
 
     def positions(self) -> dict[str, tuple[int, ...]]:
         """The next offset to apply, per topic and partition (T4)."""
@@ -134,7 +133,7 @@ class Replicas:
         elif is_other_run(status, identity) and status is not None and self.control.ready:
             self._loop.call_soon_threadsafe(self._listener.twin_heard, status)
 
-    def _states(self, changes: Sequence[StateChange]) -> None:
+    def _states(self, changes: Sequence[Applied]) -> None:
         self._loop.call_soon_threadsafe(self._listener.states_applied, changes)
 
     def _bad(self, bad: BadRecord) -> None:

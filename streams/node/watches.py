@@ -111,6 +111,8 @@ class Watches:
         watch = self._watches.get(service)
         if watch is None:
             return False
+        if view_id == watch.flag and watch.duty is Duty.OWN:
+            self.unconfirmed.discard(service)  # under the view of this node's flag a state is this node's own
         return watch.duty is Duty.HOLD or service in self.unconfirmed or view_id > self._view.view_id
 
     def _reconsider(
