@@ -140,7 +140,8 @@ class Folding:
     def keep_house(self) -> None:
         """Read repair, and now and then a look for states whose service is gone."""
         self._rounds += 1
-        self.folds.make_up()
+        if not self._host.monitoring.watches.unconfirmed:
+            self.folds.make_up()  # after a takeover, not in the middle of one
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])
