@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from connectors.engine import frames
 from connectors.engine.binding import Binding
@@ -171,7 +170,20 @@ class EnginePool:
             run = self._runs
             self._stamps[report.number] = (pid, report.run, run)
         self._sequence += 1
-        return replace(report, sequence=self._sequence, run=run)
+        return RunReport(
+            report.number,
+            self._sequence,
+            run,
+            report.verdict,
+            report.reason,
+            report.detail,
+            report.first_at_ms,
+            report.last_at_ms,
+            report.count,
+            report.response_min_us,
+            report.response_avg_us,
+            report.response_max_us,
+        )
 
     def _lost(self, engine: EngineProcess, why: str) -> None:
         """An engine is gone: the others take over, and it is started again later."""

@@ -69,6 +69,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._owner_of = owner_of
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
+        self._aside: list[dict[EntityId, ServiceFold]] = []
         self._early: dict[EntityId, deque[tuple[ProbeResults, Source]]] = {}
         self._missed: dict[EntityId, tuple[Source, int]] = {}
         self._joined = False
@@ -108,7 +109,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """These partitions are ours from now on; every fold is made anew from the table."""
-        self._folds.clear()
+        self._set_aside()
         self.partitions = frozenset(partitions)
         self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
         self._joined = True
@@ -122,8 +123,16 @@ class Folds(Mapping[EntityId, ServiceFold]):
 
     def revoked(self) -> None:
         """No partition is ours until the next assignment."""
-        self._folds.clear()
+        self._set_aside()
         self.partitions = frozenset()
+
+    def let_go(self) -> None:
+        """Free the folds of earlier assignments: thousands take a while, which a takeover does not have."""
+        self._aside.clear()
+
+    def _set_aside(self) -> None:
+        self._aside.append(self._folds)
+        self._folds = {}
 
     def make_up(self, limit: int = MADE_UP_AT_ONCE) -> int:
         """Look at some of the changes that were missed without their partition; how many are left."""

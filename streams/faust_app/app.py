@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from faust.utils import terminal
 
 from schemas.identifiers import PARTITIONS
 from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS, SERVICE_STATES, topic_name
@@ -20,6 +21,11 @@ from streams.tables.replica_store import STORE_URL, Store
 from streams.tables.service_table import ServiceTable
 
 BUFFERED_EVENTS = 4_096
+
+terminal.logtable = lambda *_, **__: ""
+"""Faust draws a table of every partition for logs that are off, at each commit and three times a rebalance: a tenth of
+a second of each takeover.
+"""
 MAX_FETCH_BYTES = 4 * 1024 * 1024
 
 

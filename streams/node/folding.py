@@ -35,7 +35,7 @@ from streams.tables.outbox import Outbox
 
 log = get_logger()
 
-SWEEP_EVERY = 50
+SWEEP_EVERY = 300
 """Housekeeping rounds between two looks for states whose service is gone."""
 CACHED_OWNERS = 16_384
 
@@ -140,8 +140,9 @@ class Folding:
     def keep_house(self) -> None:
         """Read repair, and now and then a look for states whose service is gone."""
         self._rounds += 1
-        if not self._host.monitoring.watches.unconfirmed:
-            self.folds.make_up()  # after a takeover, not in the middle of one
+        if not self._host.monitoring.watches.unconfirmed:  # after a takeover, not in the middle of one
+            self.folds.make_up()
+            self.folds.let_go()
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])

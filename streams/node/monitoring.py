@@ -71,7 +71,7 @@ class Monitoring:
         relevant: dict[EntityId, LastState] = {}
         for entity_id, order in applied:
             if order is not None and self.watches.needs(entity_id, ViewId(order[0])):
-                last = self._last_state(entity_id)
+                last = self.watches.presumed(entity_id, ViewId(order[0])) or self._last_state(entity_id)
                 if last is not None:
                     relevant[entity_id] = last
         if relevant:

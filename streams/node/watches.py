@@ -115,6 +115,14 @@ class Watches:
             self.unconfirmed.discard(service)  # under the view of this node's flag a state is this node's own
         return watch.duty is Duty.HOLD or service in self.unconfirmed or view_id > self._view.view_id
 
+    def presumed(self, service: EntityId, view_id: ViewId) -> LastState | None:
+        """What a state of the view held says to an old owner by its head alone: the owner of that view wrote it."""
+        standing = self._distribution.standings.get(service)
+        if standing is None or standing.owner in (None, self._node) or view_id != self._view.view_id:
+            return None
+        assert standing.owner is not None
+        return LastState(view_id, standing.owner)
+
     def _reconsider(
         self, services: Iterable[EntityId], states: Mapping[EntityId, LastState] | None = None
     ) -> tuple[frozenset[EntityId], frozenset[EntityId]]:
