@@ -51,15 +51,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def _round(cluster: Rig, node_id: str, *, kill: bool) -> float:
     """End one node, wait until each of its services is another's, start it again and wait until it owns its share."""
     node = cluster.nodes.running[NodeId(node_id)]
-    orphans = cluster.seen.owned_by(node.node_id)
+    orphans = [service for service, owner in cluster.seen.owners().items() if owner == node.node_id]
+    view_id, last = max(view for _, view in cluster.seen.last.values()), cluster.seen.last
     started = time.monotonic()
     if kill:
         node.kill()
     else:
         node.terminate()
-    wait_until(lambda: not cluster.seen.owned_by(node.node_id), DEADLINE_S, f"new owners for {node_id}'s services")
-    with cluster.seen.lock:
-        took_s = max(cluster.seen.owners[service][0] for service in orphans) - started
+    wait_until(lambda: all(last[service][1] > view_id for service in orphans), DEADLINE_S, f"{node_id}'s services told")
+    took_s = max(last[service][0] for service in orphans) - started
+    owners = cluster.seen.owners()
+    assert all(owners[service] != node.node_id for service in orphans), "told under a new view, by the old owner"
     node.stop()
     cluster.nodes.start(node_id)
     cluster.nodes.wait_serving(cluster.control, NODE_IDS)
@@ -71,10 +73,7 @@ def _round(cluster: Rig, node_id: str, *, kill: bool) -> float:
 def _is_placed(cluster: Rig) -> bool:
     """Whether each service's last state names the owner that the pure placement gives for all nodes (O-4)."""
     placement = place([NodeId(node_id) for node_id in NODE_IDS])
-    with cluster.seen.lock:
-        return all(
-            owner == placement.node_of(partition_of(service)) for service, (_, owner, _) in cluster.seen.owners.items()
-        )
+    return all(owner == placement.node_of(partition_of(service)) for service, owner in cluster.seen.owners().items())
 
 
 def _figures(name: str, seconds: list[float]) -> dict[str, float]:

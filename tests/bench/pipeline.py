@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         cluster.add_services(arguments.services, interval="1h", port=9, retries=1)
         settled(cluster, arguments.services)
         flipper = Flipper(cluster)
-        cluster.seen.listeners.append(flipper.timings.seen)
+        cluster.states.on_change(lambda changes: flipper.timings.seen(time.monotonic(), changes))
         _say(f"warming up: {arguments.rate:g} flips/s over {arguments.services} services")
         flipper.flip(arguments.rate, arguments.warm_up)
         flipper.drain()

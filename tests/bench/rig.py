@@ -7,8 +7,8 @@ StateReplica, nodes are `watchbill node` processes.
 from __future__ import annotations
 
 import tempfile
-import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from connectors.config.producer import ConfigProducer
 from connectors.replica.control import ControlReplica
-from connectors.replica.states import Change, StateReplica
+from connectors.replica.states import Applied, StateReplica
 from infra import topics
 from infra.cluster.nodes import Nodes, wait_until
 from infra.kafka.broker import Broker
@@ -28,36 +28,30 @@ SERVICES_PER_COMMAND = 20_000
 
 @dataclass(slots=True)
 class Seen:
-    """When a replica saw each service's last state: (monotonic seconds, owner, view)."""
+    """When a replica outside the cluster had applied each service's last record: (monotonic seconds, view).
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    owners: dict[EntityId, tuple[float, NodeId, int]] = field(default_factory=dict)
-    listeners: list[Callable[[float, Sequence[Change]], None]] = field(default_factory=list)
+    Heads only: a bench that decodes every state takes the processor from the nodes it measures.
+    """
 
-    def take(self, changes: Sequence[Change]) -> None:
+    states: StateReplica
+    last: dict[EntityId, tuple[float, int]] = field(default_factory=dict)
+
+    def take(self, applied: Sequence[Applied]) -> None:
         """Called on the replica's thread."""
         now_s = time.monotonic()
-        with self.lock:
-            for change in changes:
-                if change.after is not None:
-                    known = self.owners.get(change.entity_id)
-                    if known is None or known[1:] != (change.after.owner, change.after.view_id):
-                        self.owners[change.entity_id] = (now_s, change.after.owner, change.after.view_id)
-        for listener in self.listeners:
-            listener(now_s, changes)
+        for entity_id, order in applied:
+            if order is not None:
+                known = self.last.get(entity_id)
+                if known is None or known[1] != order[0]:
+                    self.last[entity_id] = (now_s, order[0])
 
-    def owned_by(self, node: NodeId) -> set[EntityId]:
-        """Services whose last state names this node as owner."""
-        with self.lock:
-            return {service for service, (_, owner, _) in self.owners.items() if owner == node}
+    def owners(self) -> dict[EntityId, NodeId]:
+        """Service -> the owner that its last state names."""
+        return {service: state.owner for service, state in self.states.items()}
 
     def by_owner(self) -> dict[NodeId, int]:
         """How many services each node owns, by their last states."""
-        counts: dict[NodeId, int] = {}
-        with self.lock:
-            for _, owner, _ in self.owners.values():
-                counts[owner] = counts.get(owner, 0) + 1
-        return counts
+        return dict(Counter(self.owners().values()))
 
 
 @dataclass(slots=True)
@@ -76,7 +70,7 @@ class Rig:
         """Add services on one loopback port, with one TCP monitor; the seconds until all have a state."""
         settings = {"type": "TCP", "interval": interval, "response_timeout": "500ms", **monitor}
         self.send([Operation(Verb.ADD, Kind.MONITOR, f"{prefix}-tcp", settings)])
-        known, started = len(self.seen.owners), time.monotonic()
+        known, started = len(self.seen.last), time.monotonic()
         for start in range(0, count, SERVICES_PER_COMMAND):
             operations = []
             for number in range(start, min(count, start + SERVICES_PER_COMMAND)):
@@ -84,7 +78,7 @@ class Rig:
                 operations.append(Operation(Verb.ADD, Kind.SERVICE, name, {"address": "127.0.0.1", "port": port}))
                 operations.append(Operation(Verb.BIND, Kind.SERVICE, name, {}, Kind.MONITOR, f"{prefix}-tcp"))
             self.send(operations)
-        wait_until(lambda: len(self.seen.owners) >= known + count, 120, f"{count} services with a state")
+        wait_until(lambda: len(self.seen.last) >= known + count, 120, f"{count} services with a state")
         return time.monotonic() - started
 
     def send(self, operations: list[Operation]) -> None:
@@ -111,6 +105,6 @@ def rig(node_ids: Sequence[str], cluster: str = "bench", progress: Callable[[str
         nodes = stack.enter_context(Nodes(broker.bootstrap, cluster, folder / "logs"))
         nodes.start(*node_ids)
         progress(f"nodes serving after {nodes.wait_serving(control, node_ids):.1f} s")
-        seen = Seen()
-        states.on_change(seen.take)
+        seen = Seen(states)
+        states.on_applied(seen.take)
         yield Rig(broker.bootstrap, cluster, nodes, control, states, seen, ConfigProducer(broker.bootstrap, cluster))
