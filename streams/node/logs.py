@@ -31,7 +31,6 @@ def set_up_logs(level: str, node_id: str) -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(node=node_id)
     handler = logging.StreamHandler(sys.stderr)
