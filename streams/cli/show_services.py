@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.identifiers import NodeId, partition_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
-from schemas.states import BindingState, Cause, ServiceState, State
+from schemas.states import BindingState, BindingVerdict, Cause, CauseKind, ServiceState, State
 from schemas.topics import SERVICE_STATES, topic_name
 from streams.cli.show_read import Knowledge
 from streams.cli.show_words import NO_STATE_YET
@@ -27,7 +27,8 @@ def service_list(known: Knowledge) -> list[Data]:
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
     "changed_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic", "partition",
-    "offset"}}`; without a state: state "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
+    "offset"}, "reason"}`; without a state: state "UNKNOWN", cause text "no state yet", and null for what only a state
+    can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
     found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
@@ -86,6 +87,7 @@ def _service(service: MonitoredService, state: ServiceState | None) -> Data:
         "up_weight": 0,
         "threshold": service.threshold,
         "cause": cause_data(None),
+        "reason": NO_STATE_YET,
     }
 
 
@@ -105,7 +107,17 @@ def _told(state: ServiceState) -> Data:
         "view_id": state.view_id,
         "sequence": state.sequence,
         "cause": cause_data(state.cause),
+        "reason": reason(state),
     }
+
+
+def reason(state: ServiceState) -> str:
+    """Why the service is in its state, for people: what probes found, where the last record tells of an owner."""
+    if state.cause.kind is CauseKind.OWNERSHIP and state.state is State.DOWN:
+        down = next((told for told in state.bindings if told.state is BindingVerdict.DOWN), None)
+        if down is not None:
+            return f"{down.detail or down.reason.value}; {state.cause.text}"
+    return state.cause.text
 
 
 def cause_data(cause: Cause | None) -> Mapping[str, Any]:

@@ -50,7 +50,7 @@ SERVICES: Columns = (
     ("response", lambda one, _: (response_text(one["response_time_us"]), PLAIN)),
     ("for", lambda one, now: (_age(one["changed_at_ms"], now), PLAIN)),
     ("told", lambda one, now: (_age(one["updated_at_ms"], now), QUIET)),
-    ("reason", lambda one, _: (one["cause"]["text"], QUIET)),
+    ("reason", lambda one, _: (one["reason"], QUIET)),
 )
 BINDINGS: Columns = (
     ("monitor", lambda one, _: (one["monitor_name"], "bold")),

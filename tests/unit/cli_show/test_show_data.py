@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from schemas.states import State
+from dataclasses import replace
+
+from schemas.states import Cause, CauseKind, State
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import behind_of, node_list, view_list
-from streams.cli.show_services import outcomes_text, service_detail, service_list
-from tests.unit.cli_show.samples import PARTITION_OF_WEB, binding, knowledge
+from streams.cli.show_services import outcomes_text, reason, service_detail, service_list
+from tests.unit.cli_show.samples import PARTITION_OF_WEB, binding, knowledge, state
 
 
 def test_every_configured_service_is_there_also_without_a_state() -> None:
@@ -75,3 +77,11 @@ def test_vservers_are_told_with_the_states_of_their_services() -> None:
         ("web", "UP", 1),
         ("new", "UNKNOWN", 3),
     ]
+
+
+def test_after_a_takeover_the_reason_is_still_what_the_probes_found() -> None:
+    told = Cause(CauseKind.OWNERSHIP, "monitored by b1 under view 5")
+    assert reason(replace(state(State.DOWN), cause=told)) == (
+        "connect to 10.0.0.1:80: refused; monitored by b1 under view 5"
+    )
+    assert reason(replace(state(State.UP), cause=told)) == "monitored by b1 under view 5"
