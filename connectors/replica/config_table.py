@@ -13,6 +13,7 @@ from typing import Any
 
 from schemas.codec import Unreadable, decode_any
 from schemas.config import ConfigEntity, ConfigRevision
+from schemas.inventory.entities import entity_key as key_of
 from schemas.limits import ENTITY_BYTES
 
 REVISION_KEY = "revision"
@@ -71,7 +72,7 @@ class ConfigTable:
 
 def entity_key(entity: ConfigEntity) -> str:
     """The key of an entity in `config-entities`."""
-    return f"{entity.kind.value}/{entity.entity_id}"
+    return key_of(entity.kind, entity.entity_id)
 
 
 def _record(record_type: type, value: bytes | None) -> Any:
