@@ -7,6 +7,8 @@ asks goes on either way.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
+from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -30,11 +32,15 @@ class EndOffsets:
         if not spots:
             return {}
         try:
-            futures = self._admin.list_offsets(
-                dict.fromkeys(spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest()),
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=ANSWER_S,
-            )
-            return {Place(spot.topic, spot.partition): future.result().offset for spot, future in futures.items()}
+            futures = ask_offsets(self._admin, spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest())
+            return {place: future.result().offset for place, future in futures.items()}
         except KafkaException:
             return None
+
+
+def ask_offsets(admin: Any, spots: Iterable[Any], spec: Any) -> dict[Place, Future[Any]]:
+    """Sends the question for one kind of offset of these TopicPartitions; each answer is a future."""
+    futures = admin.list_offsets(
+        dict.fromkeys(spots, spec), isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ANSWER_S
+    )
+    return {Place(spot.topic, spot.partition): future for spot, future in futures.items()}

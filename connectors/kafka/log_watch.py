@@ -13,15 +13,15 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.kafka.client_log import ClientLog
+from connectors.kafka.ends import ANSWER_S, ask_offsets
 from connectors.kafka.faults import LogFault, no_answer, not_yet, refused, topic_missing, topic_recreated
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
 
-ANSWER_S = 3.0
 _SILENCE = frozenset(
     {KafkaError._TIMED_OUT, KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT_QUEUE}
 )
@@ -62,7 +62,8 @@ class LogWatch:
         wanted = [TopicPartition(*place) for place in places]
         # All three questions at once: the time of one answer, not of three.
         described = self._describe()
-        oldest, ends = self._offsets(wanted, OffsetSpec.earliest()), self._offsets(wanted, OffsetSpec.latest())
+        oldest = ask_offsets(self._client, wanted, OffsetSpec.earliest())
+        ends = ask_offsets(self._client, wanted, OffsetSpec.latest())
         try:
             topics = {name: future.result() for name, future in described.items()}
             counts = {name: len(topic.partitions) for name, topic in topics.items()}
@@ -100,14 +101,6 @@ class LogWatch:
             TopicCollection(self._topics), request_timeout=ANSWER_S
         )
         return futures
-
-    def _offsets(self, spots: list[Any], spec: Any) -> dict[Place, Future[Any]]:
-        futures = self._client.list_offsets(
-            dict.fromkeys(spots, spec),
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=ANSWER_S,
-        )
-        return {Place(spot.topic, spot.partition): future for spot, future in futures.items()}
 
     def _fault(self, error: KafkaException, described: Mapping[str, Future[Any]]) -> LogFault:
         code = error.args[0].code()

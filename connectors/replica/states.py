@@ -187,24 +187,21 @@ class StateReplica(Replica):
         for callback in subscribers if changes else ():
             call(callback, changes)
         if self._listeners:
-            self._tell_listeners(self._standing(records) if by_heads else changes)
+            self._tell_listeners(self._standing(records) if by_heads else [change.entity_id for change in changes])
         if by_heads and self._eager:
             values = self._map.values
             self._unchecked.update((key, values[key]) for record in records if (key := record.key()) in values)
         else:
             self._check_some()
 
-    def _standing(self, records: Sequence[LogRecord]) -> list[Change]:
-        """What of a batch that was applied by its heads stands now, as changes without states."""
-        changes: dict[bytes, Change] = {}
-        for record in records:
-            key, value = record.key(), record.value()
-            if key and self._map.values.get(key) is value:
-                changes[key] = Change(EntityId(key.decode()), None, None, record.partition(), record.offset())
-        return list(changes.values())
+    def _standing(self, records: Sequence[LogRecord]) -> list[EntityId]:
+        """The services of a batch that was applied by its heads whose record, or removal, stands now."""
+        values = self._map.values
+        keys = dict.fromkeys(key for record in records if (key := record.key()) and values.get(key) is record.value())
+        return [EntityId(key.decode()) for key in keys]
 
-    def _tell_listeners(self, changes: Sequence[Change]) -> None:
-        applied = [Applied(change.entity_id, self._order(change.entity_id)) for change in changes]
+    def _tell_listeners(self, services: Sequence[EntityId]) -> None:
+        applied = [Applied(entity_id, self._order(entity_id)) for entity_id in services]
         for listener in self._listeners if applied else ():
             call(listener, applied)
 

@@ -7,25 +7,21 @@ answer it has joined. The file as applied is left in the data folder, for a pers
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from connectors.config.difference import difference
 from connectors.config.document import Document, read_document
-from connectors.config.producer import ConfigProducer, NoAnswer
+from connectors.config.producer import ConfigProducer
 from connectors.config.reader import read_entities
 from infra.demo.target import Target
-from schemas.config import ConfigResult, Operation
 
 INTERVAL_MS = 500
 """Of every monitor in the file."""
 ISSUER = "watchbill demo"
 APPLIED = "cluster.yaml"
-AGAIN_S = 15.0
 
 
 class ConfigRefused(Exception):
@@ -53,21 +49,8 @@ def configure(bootstrap: str, cluster: str, targets: Iterable[Target], folder: P
     steps = difference(wanted(text), read_entities(bootstrap, cluster, deadline_s)).operations
     if not steps:
         return 0
-    answer = _answer(bootstrap, cluster, steps, deadline_s)
+    with ConfigProducer(bootstrap, cluster) as producer:
+        answer = producer.send(steps, ISSUER, deadline_s=deadline_s)
     if not answer.accepted:
         raise ConfigRefused("\n".join(rejection.message for rejection in answer.rejections))
     return len(steps)
-
-
-def _answer(bootstrap: str, cluster: str, steps: Sequence[Operation], deadline_s: float) -> ConfigResult:
-    """Sends the command again under its id while nobody answers: a node may have died with it in hand."""
-    command_id = uuid.uuid4().hex
-    last_s = time.monotonic() + deadline_s
-    with ConfigProducer(bootstrap, cluster) as producer:
-        while True:
-            left_s = last_s - time.monotonic()
-            try:
-                return producer.send(steps, ISSUER, command_id, deadline_s=min(AGAIN_S, max(0.1, left_s)))
-            except NoAnswer:
-                if left_s <= AGAIN_S:
-                    raise
