@@ -59,12 +59,11 @@ class LogReader:
         on_bad: OnBad = _nothing,
         on_caught_up: Callable[[], None] = _nothing,
         on_fault: Callable[[LogFault], None] = _nothing,
-        on_idle: Callable[[], None] = _nothing,
         topic_ids: Mapping[str, str] | None = None,
     ) -> None:
         self._access, self._start = access, dict(start)
         self._on_records, self._on_bad = on_records, on_bad
-        self._on_caught_up, self._on_fault, self._on_idle = on_caught_up, on_fault, on_idle
+        self._on_caught_up, self._on_fault = on_caught_up, on_fault
         self.topic_ids: dict[str, str] = dict(topic_ids or {})
         self._positions: dict[Place, int] = {}
         self.ends: Mapping[Place, int] = {}
@@ -181,8 +180,6 @@ class LogReader:
             first = consumer.poll(POLL_S)
             if first is not None:
                 self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
-            else:
-                self._on_idle()
             if self._gap is not None:
                 self._set_fault(self._why_gone(watch, *self._gap))
             now_s = time.monotonic()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple
 
 from connectors.kafka.faults import LogFault
@@ -54,10 +53,6 @@ class Applied(NamedTuple):
 
 OnApplied = Callable[[Sequence[Applied]], None]
 
-CHECKED_AT_ONCE = 32
-"""Records of a batch that are decoded before they are applied. A longer batch is applied by its heads, and its bodies
-are read when it is quiet again: in a takeover of thousands every replica would decode what few will ask for.
-"""
 Readable = tuple[LogRecord, ServiceState | None]
 """A record and its state; None: a tombstone."""
 
@@ -85,7 +80,6 @@ class StateReplica(Replica):
         self._lock, self._naming = threading.RLock(), threading.Lock()
         self._subscribers: tuple[OnChange, ...] = ()
         self._listeners: tuple[OnApplied, ...] = ()
-        self._unchecked: dict[bytes, bytes] = {}
         self._on_stale, self._on_bad = on_stale, on_bad
         self.rejected = self.bad = 0
         """Stale records ignored (S-10), and records that could not be read."""
@@ -97,7 +91,6 @@ class StateReplica(Replica):
             on_bad=self._report_bad,
             on_caught_up=self._note_caught_up,
             on_fault=on_fault,
-            on_idle=self._check_some,
         )
         super().__init__(cluster, (SERVICE_STATES,), reader)
 
@@ -177,8 +170,7 @@ class StateReplica(Replica):
         changes: list[Change] = []
         with self._lock:
             subscribers = self._subscribers
-            small = self._eager and len(records) <= CHECKED_AT_ONCE
-            by_heads = not (small or self._names.built or subscribers)
+            by_heads = not (self._eager or self._names.built or subscribers)
             if by_heads:
                 self._map.replay(records, stale, bad)
         if not by_heads:
@@ -187,18 +179,7 @@ class StateReplica(Replica):
         for callback in subscribers if changes else ():
             call(callback, changes)
         if self._listeners:
-            self._tell_listeners(self._standing(records) if by_heads else [change.entity_id for change in changes])
-        if by_heads and self._eager:
-            values = self._map.values
-            self._unchecked.update((key, values[key]) for record in records if (key := record.key()) in values)
-        else:
-            self._check_some()
-
-    def _standing(self, records: Sequence[LogRecord]) -> list[EntityId]:
-        """The services of a batch that was applied by its heads whose record, or removal, stands now."""
-        values = self._map.values
-        keys = dict.fromkeys(key for record in records if (key := record.key()) and values.get(key) is record.value())
-        return [EntityId(key.decode()) for key in keys]
+            self._tell_listeners([change.entity_id for change in changes])
 
     def _tell_listeners(self, services: Sequence[EntityId]) -> None:
         applied = [Applied(entity_id, self._order(entity_id)) for entity_id in services]
@@ -208,13 +189,6 @@ class StateReplica(Replica):
     def _order(self, entity_id: EntityId) -> Order | None:
         value = self._map.values.get(entity_id.encode())
         return None if value is None else peek_order(value)
-
-    def _check_some(self) -> None:
-        """Read some of the bodies that were taken by their heads; what proves unreadable goes, and is told of."""
-        for key in list(islice(self._unchecked, CHECKED_AT_ONCE)):
-            value = self._unchecked.pop(key)
-            if self._map.values.get(key) is value and self._read(key, value) is not None:
-                self._map.replaced.pop(key, None)
 
     def _decode(self, records: Sequence[LogRecord], bad: list[BadRecord]) -> list[Readable]:
         """Each readable record with its state. Without the lock: it is most of the work."""

@@ -58,6 +58,8 @@ SWITCH_S = 0.0005
 socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10,000 services that was half.
 """
 PROPOSE_AGAIN_ROUNDS = 10
+STUCK_EVERY_ROUNDS = 10
+STUCK_STREAK = 4
 LEAVE_DEADLINE_S = 5.0
 HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
@@ -88,6 +90,7 @@ class Node:
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
+        self._failures: dict[int, tuple[int, int]] = {}
         self._rounds = 0
         self.lease = Lease(settings.lease_s)
         self.views = Views()
@@ -224,6 +227,8 @@ class Node:
         self.heartbeat.loop_turned()
         self._rounds += 1
         self._purge_at_lease_end()
+        if self._rounds % STUCK_EVERY_ROUNDS == 0:
+            self._replace_stuck_producers()
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         self.outbox.flush()
@@ -239,6 +244,19 @@ class Node:
             self.sss.purge()
             self.bulk.purge()
         self._had_lease = holds
+
+    def _replace_stuck_producers(self) -> None:
+        """A client whose records time out one second after the other, while Kafka shows us our own heartbeat.
+
+        After a broker's orderly restart librdkafka can lose a partition's leader for good (its issue 5430).
+        """
+        for producer in (self.sss, self.bulk):
+            failed, streak = self._failures.get(id(producer), (0, 0))
+            streak = streak + 1 if producer.failed > failed and self.lease.holds() else 0
+            if streak >= STUCK_STREAK:
+                producer.replace("records time out while Kafka answers")
+                streak = 0
+            self._failures[id(producer)] = (producer.failed, streak)
 
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""

@@ -13,7 +13,7 @@ from connectors.replica.states import StateReplica
 from infra.kafka.broker import Broker
 from schemas.codec import decode, encode
 from schemas.config import Kind, Operation, Verb
-from schemas.identifiers import ViewId, partition_of
+from schemas.identifiers import NO_VIEW, partition_of
 from schemas.probes import ProbeResults, Reason, Verdict
 from schemas.states import CauseKind, ServiceState, State
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES
@@ -227,7 +227,7 @@ def test_S10_a_record_of_an_older_view_changes_nothing_and_is_buried(flow: Clust
     held = flow.wait_state("fenced", State.UP)
     stale = ServiceState(
         **{name: getattr(held, name) for name in ServiceState.__slots__}
-        | {"view_id": ViewId(held.view_id - 1), "state": State.DOWN, "sequence": held.sequence + 50}
+        | {"view_id": NO_VIEW, "state": State.DOWN, "sequence": held.sequence + 50}
     )
     rejected = flow.states.rejected
     with raw_producer(flow.bootstrap) as producer:
