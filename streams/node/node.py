@@ -166,12 +166,11 @@ class Node:
         try:
             await self._serve_web()
             await self._replay()
-            if self.stopping.is_set():
-                return
-            await self.engines.start()
-            self.group.join()
-            await self._work()
-            await self._hand_over()
+            if not self.stopping.is_set():
+                await self.engines.start()
+                self.group.join()
+                await self._work()
+                await self._hand_over()
         finally:
             await self._end()
         if self._twin is not None:
