@@ -103,9 +103,10 @@ class Entry:
             self.fault = found
             return
         kind, self.conversation = found
-        self.transport = transports.get(kind.wire)
+        wire = kind.wire_of(self.binding)
+        self.transport = transports.get(wire)
         if self.transport is None:
-            self.fault = inconclusive(Reason.LOCAL_ERROR, f"this engine has no transport {kind.wire.value}")
+            self.fault = inconclusive(Reason.LOCAL_ERROR, f"this engine has no transport {wire.value}")
 
     @property
     def schedulable(self) -> bool:

@@ -25,8 +25,30 @@ class Wire(Enum):
 
     STREAM = "STREAM"
     """A TCP connection of its own."""
+    TLS = "TLS"
+    """The same with a TLS handshake first; the conversation sees and gives plain text."""
+    DATAGRAM = "DATAGRAM"
+    """A connected UDP socket of its own: each `bytes` step and each `received` is one datagram."""
     ECHO = "ECHO"
     """ICMP echo on the engine's shared socket: the bytes sent are the payload, the reply's payload comes back."""
+    TASK = "TASK"
+    """None of the engine's: an asyncio task in the node's process, for rare kinds that need a library or a program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """What a TLS handshake told of the target."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before_s: int
+    not_after_s: int
+    """Seconds since 1970."""
+    chain: tuple[str, ...]
+    """Subjects from the target's certificate upwards, as far as they were sent."""
+    protocol: str
+    cipher: str
 
 
 class Conversation(Protocol):
@@ -48,6 +70,23 @@ class Conversation(Protocol):
         """The deadline passed after `connected`: say which part of the answer was missing."""
 
 
+class SecuredConversation(Conversation, Protocol):
+    """A conversation that looks at the certificate: told of it after the handshake, before `connected`."""
+
+    def secured(self, peer: Peer, /) -> Outcome | None:
+        """The handshake is done; an outcome ends the probe."""
+
+
+class Task(Protocol):
+    """A probe awaited in the node's process (Wire.TASK). Cancelled at the deadline, and then asked `overdue`."""
+
+    async def run(self) -> Outcome:
+        """Probe once. Everything that was opened is closed when it ends, also when it is cancelled."""
+
+    def overdue(self) -> Outcome:
+        """The deadline passed: say which part of the answer was missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A row of the table of kinds: its name, what carries it, its parameters' defaults, and its conversation."""
@@ -58,3 +97,19 @@ class Kind:
     """Every parameter the kind knows and its default (M-18). A binding may name no other."""
     converse: Callable[[Binding], Conversation]
     """Make the conversation of a binding. Raises ValueError with what to change if a parameter makes no sense."""
+
+    def wire_of(self, binding: Binding) -> Wire:
+        """What carries this binding's probes: `secure` turns a plain connection into TLS (M-18)."""
+        if self.wire is Wire.STREAM and binding.parameters.get("secure") is True:
+            return Wire.TLS
+        return self.wire
+
+
+@dataclass(frozen=True, slots=True)
+class TaskKind:
+    """The same row for a kind that runs as a task."""
+
+    name: str
+    parameters: Mapping[str, ParameterValue]
+    prepare: Callable[[Binding], Task]
+    """Make the task of a binding. Raises ValueError as `Kind.converse` does."""
