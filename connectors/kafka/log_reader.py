@@ -189,10 +189,14 @@ class LogReader:
             self._hear(watch.answer(self.topic_ids))
 
     def _why_gone(self, watch: LogWatch, place: Place, text: str) -> LogFault:
-        """An offset that is not there: another topic under the old name, or records deleted before they were read."""
+        """An offset that is not there: another topic under the old name, or records deleted before they were read.
+
+        A topic just made anew may not answer yet: then the fault is a passing one, and the next turn asks again.
+        """
         bounds = watch.bounds(self._start)
-        fault = first_fault(self._positions, bounds, self.topic_ids) if isinstance(bounds, LogBounds) else bounds
-        return fault if fault is not None and fault.final else records_gone(*place, text)
+        if isinstance(bounds, LogFault):
+            return bounds
+        return first_fault(self._positions, bounds, self.topic_ids) or records_gone(*place, text)
 
     def _hear(self, answer: float | LogFault | None) -> None:
         if isinstance(answer, LogFault):
