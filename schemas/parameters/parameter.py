@@ -30,6 +30,8 @@ class Shape(Enum):
     ADDRESS = "IPv4 or IPv6 address"
     STATUS_CODES = "status codes, such as 200-299,301"
     HEADERS = "header lines, such as 'Host: example.org'"
+    SECRET_REF = "reference to a secret, such as file:NAME or env:WATCHBILL_SECRET_NAME"  # noqa: S105  words
+    SECRET_HEADERS = "header lines that end in one, such as 'Authorization: file:NAME'"  # noqa: S105  words
 
 
 @dataclass(frozen=True, slots=True)

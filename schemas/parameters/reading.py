@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from schemas.config import Setting
 from schemas.parameters.durations import duration_ms, duration_text
 from schemas.parameters.parameter import Parameter, Shape
+from schemas.parameters.secret_refs import CURE, is_secret_ref
 
 SWITCH_WORDS = {"yes": True, "on": True, "true": True, "enabled": True} | {
     "no": False,
@@ -150,7 +151,7 @@ def _status_codes(parameter: Parameter, value: object) -> Setting | Unfit:
 
 
 def _headers(parameter: Parameter, value: object) -> Setting | Unfit:
-    lines = [str(line) for line in value] if isinstance(value, tuple | list) else str(value).split("\\n")
+    lines = _lines(value)
     if len(lines) > HEADERS:
         return _unfit(parameter, f"{len(lines)} lines", f"at most {HEADERS} header lines")
     for line in lines:
@@ -158,6 +159,28 @@ def _headers(parameter: Parameter, value: object) -> Setting | Unfit:
             fits = f"a header line is like 'Host: example.org', at most {HEADER_CHARACTERS} characters"
             return _unfit(parameter, line, fits)
     return tuple(lines)
+
+
+def _secret_ref(parameter: Parameter, value: object) -> Setting | Unfit:
+    text = str(value).strip()
+    return text if is_secret_ref(text) else Unfit(f"{parameter.name} is no reference to a secret: {CURE}")
+
+
+def _secret_headers(parameter: Parameter, value: object) -> Setting | Unfit:
+    lines = _lines(value)
+    if len(lines) > HEADERS:
+        return _unfit(parameter, f"{len(lines)} lines", f"at most {HEADERS} header lines")
+    kept = []
+    for place, line in enumerate(lines, 1):
+        name, _, ref = line.partition(":")
+        if not _HEADER.fullmatch(line) or not is_secret_ref(ref.strip()):
+            return Unfit(f"{parameter.name}: line {place} is not like 'Authorization: file:NAME': {CURE}")
+        kept.append(f"{name}: {ref.strip()}")
+    return tuple(kept)
+
+
+def _lines(value: object) -> list[str]:
+    return [str(line) for line in value] if isinstance(value, tuple | list) else str(value).split("\\n")
 
 
 _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
@@ -169,4 +192,6 @@ _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
     Shape.ADDRESS: _address,
     Shape.STATUS_CODES: _status_codes,
     Shape.HEADERS: _headers,
+    Shape.SECRET_REF: _secret_ref,
+    Shape.SECRET_HEADERS: _secret_headers,
 }

@@ -1,0 +1,99 @@
+"""Secrets: found where a reference says, and never told, whatever is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from connectors.probes.secrets import FOLDER_VARIABLE, SECRET_BYTES, header_secret, secret
+
+CANARY = "canary-2f9c71"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    inside = tmp_path / "secrets"
+    inside.mkdir()
+    monkeypatch.setenv(FOLDER_VARIABLE, str(inside))
+    return inside
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_file_is_a_secret_without_its_last_newline(folder: Path, ending: str) -> None:
+    (folder / "password").write_bytes(f" {CANARY} ü{ending}".encode())
+    assert secret("file:password") == f" {CANARY} ü"
+
+
+def test_a_file_keeps_all_newlines_but_the_last(folder: Path) -> None:
+    (folder / "key.pem").write_text("one\ntwo\n\n")
+    assert secret("file:key.pem") == "one\ntwo\n"
+
+
+def test_a_variable_of_the_right_name_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_REDIS", CANARY)
+    assert secret("env:WATCHBILL_SECRET_REDIS") == CANARY
+
+
+@pytest.mark.parametrize("ref", ["env:AWS_SECRET_ACCESS_KEY", "env:HOME", "env:WATCHBILL_SECRET_", CANARY, ""])
+def test_no_other_variable_is_read_nor_is_what_was_given_quoted(ref: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", CANARY)
+    with pytest.raises(ValueError, match="never write a secret here") as raised:
+        secret(ref)
+    assert CANARY not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "..", ".", ".hidden", "a/b", "", "a b", "a\nb"])
+def test_no_other_place_is_read(folder: Path, name: str) -> None:
+    (folder.parent / "outside").write_text(CANARY)
+    with pytest.raises(ValueError, match="no reference to a secret"):
+        secret(f"file:{name}")
+
+
+def test_a_link_out_of_the_folder_is_refused_and_one_inside_followed(folder: Path) -> None:
+    (folder.parent / "outside").write_text(CANARY)
+    (folder / "leak").symlink_to("../outside")
+    (folder / "loop").symlink_to("loop")
+    (folder / "..data").mkdir()
+    (folder / "..data" / "password").write_text(CANARY)
+    (folder / "password").symlink_to("..data/password")
+    assert secret("file:password") == CANARY
+    for name, message in (("leak", "no plain file inside"), ("loop", "cannot be read")):
+        with pytest.raises(ValueError, match=message):
+            secret(f"file:{name}")
+
+
+def test_what_cannot_be_a_secret_is_named_but_never_quoted(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "below").mkdir()
+    (folder / "empty").write_text("\n")
+    (folder / "full").write_text("x" * SECRET_BYTES + "\n")
+    (folder / "long").write_text(CANARY + "x" * SECRET_BYTES)
+    (folder / "binary").write_bytes(CANARY.encode() + b"\xff")
+    (folder / "nul").write_text(f"{CANARY}\0")
+    assert len(secret("file:full")) == SECRET_BYTES
+    faults = {"pipe": "no plain file", "below": "Is a directory", "empty": "is empty", "long": "longer than 4096 bytes"}
+    faults |= {"binary": "not UTF-8", "nul": "NUL", "gone": "No such file"}
+    for name, message in faults.items():
+        with pytest.raises(ValueError, match=message) as raised:
+            secret(f"file:{name}")
+        assert f"file:{name}" in str(raised.value)
+        assert CANARY not in str(raised.value)
+        assert raised.value.__cause__ is None
+
+
+def test_a_missing_variable_or_folder_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
+    with pytest.raises(ValueError, match="set it before the node starts"):
+        secret("env:WATCHBILL_SECRET_NONE")
+    with pytest.raises(ValueError, match="start it with --secrets FOLDER"):
+        secret("file:password")
+
+
+@pytest.mark.parametrize("content", ["a\r\nEvil: 1", "a\tb", "ü"])
+def test_a_secret_cannot_end_a_header(folder: Path, content: str) -> None:
+    (folder / "token").write_bytes(content.encode())
+    with pytest.raises(ValueError, match="not one line of plain characters") as raised:
+        header_secret("file:token")
+    assert content not in str(raised.value)
