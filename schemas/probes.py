@@ -29,6 +29,8 @@ class Reason(Enum):
     REFUSED = "REFUSED"
     RESET = "RESET"
     UNREACHABLE = "UNREACHABLE"
+    UNRESOLVED = "UNRESOLVED"
+    """DNS answered, with no address: no such name, no such record, a refusal."""
     TIMEOUT_RESOLVE = "TIMEOUT_RESOLVE"
     TIMEOUT_CONNECT = "TIMEOUT_CONNECT"
     TIMEOUT_TLS = "TIMEOUT_TLS"
@@ -49,7 +51,10 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ProbeRun:
-    """One run of one binding, so far. `count` grows within the run; `sequence` grows with every report of the node."""
+    """One run of one binding, so far. `count` grows within the run; `sequence` grows with every report of the node.
+
+    `ip_address` is the one that was probed, for a domain-based service; empty where the configuration says which.
+    """
 
     service_id: EntityId
     monitor_id: EntityId
@@ -64,11 +69,32 @@ class ProbeRun:
     response_min_us: int
     response_avg_us: int
     response_max_us: int
+    ip_address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the owner holds of a domain-based service's name: the last address, and what DNS said last (D-4).
+
+    `ip_address` is empty, and `ttl_s` and `resolved_at_ms` are None, while there was never an answer. `reason` is OK,
+    or why the last question brought no address, which `detail` says to people.
+    """
+
+    service_id: EntityId
+    domain: str
+    ip_address: str
+    ttl_s: int | None
+    resolved_at_ms: int | None
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResults:
-    """A batch of one node for one partition. `claims` are services it declares ownership of under `view_id` (V-4)."""
+    """A batch of one node for one partition. `claims` are services it declares ownership of under `view_id` (V-4).
+
+    Each domain-based service that has a run here has its resolution here too, so that a batch can be read by itself.
+    """
 
     node_id: NodeId
     incarnation: str
@@ -76,6 +102,7 @@ class ProbeResults:
     sent_at_ms: int
     claims: tuple[EntityId, ...]
     runs: tuple[ProbeRun, ...]
+    resolutions: tuple[Resolution, ...] = ()
 
 
 class PathState(Enum):

@@ -32,6 +32,8 @@ class CauseKind(Enum):
     OWNERSHIP = "OWNERSHIP"
     PATH = "PATH"
     REPAIR = "REPAIR"
+    RESOLUTION = "RESOLUTION"
+    """DNS: the address changed, could not be had, or can be had again (D-3, D-4)."""
     UNKNOWN = "UNKNOWN"
 
 
@@ -94,8 +96,25 @@ class LoadInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainInfo:
+    """The name behind a domain-based service's address (D-4). `reason` is that of the last question, OK if answered.
+
+    `resolved_at_ms` is the last answer that the owner had when it told this record, None if it never had one; while
+    `reason` is not OK, it gives the address's age.
+    """
+
+    domain: str
+    resolved_at_ms: int | None
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceState:
-    """SSS: the fields of S-1, and what a new owner needs to go on folding. One per service in `service-states`."""
+    """SSS: the fields of S-1, and what a new owner needs to go on folding. One per service in `service-states`.
+
+    `ip_address` is empty for a domain-based service whose name has not been resolved yet.
+    """
 
     view_id: ViewId
     sequence: int
@@ -118,6 +137,7 @@ class ServiceState:
     changed_at_ms: int
     updated_at_ms: int
     bindings: tuple[BindingState, ...]
+    domain: DomainInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
