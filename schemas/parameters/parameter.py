@@ -25,6 +25,7 @@ class Shape(Enum):
     SWITCH = "yes or no"
     NUMBER = "number"
     TEXT = "text"
+    ESCAPED = r"text with \r \n \t \0 \\ \xHH for bytes that cannot be typed"
     CHOICE = "choice"
     DURATION = "duration, such as 500ms, 5s or 2min"
     ADDRESS = "IPv4 or IPv6 address"

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 
 from schemas.config import Setting
 from schemas.parameters.durations import duration_ms, duration_text
+from schemas.parameters.escapes import escaped_bytes
 from schemas.parameters.parameter import Parameter, Shape
 from schemas.parameters.secret_refs import CURE, is_secret_ref
 
@@ -104,6 +105,15 @@ def _text(parameter: Parameter, value: object) -> Setting | Unfit:
     return text
 
 
+def _escaped(parameter: Parameter, value: object) -> Setting | Unfit:
+    text = _text(parameter, value)
+    try:
+        escaped_bytes(str(text))
+    except ValueError as error:
+        return _unfit(parameter, value, str(error))
+    return text
+
+
 def _choice(parameter: Parameter, value: object) -> Setting | Unfit:
     wanted = str(value).strip().upper()
     if wanted not in parameter.choices:
@@ -187,6 +197,7 @@ _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
     Shape.SWITCH: _switch,
     Shape.NUMBER: _number,
     Shape.TEXT: _text,
+    Shape.ESCAPED: _escaped,
     Shape.CHOICE: _choice,
     Shape.DURATION: _duration,
     Shape.ADDRESS: _address,
