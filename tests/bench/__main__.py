@@ -20,6 +20,7 @@ BENCHES = {
     "replay": "tests.bench.replay",
     "pipeline": "tests.bench.pipeline",
     "failover": "tests.bench.failover",
+    "probes": "tests.bench.probes",
 }
 """Bench name to the module that has it."""
 
