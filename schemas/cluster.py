@@ -19,6 +19,8 @@ class Phase(Enum):
     SERVING = "SERVING"
     LEAVING = "LEAVING"
     LEFT = "LEFT"
+    UNKNOWN = "UNKNOWN"
+    """A phase that a newer release wrote and this one has no name for: neither."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class Kind(Enum):
     """A server of a service group; its name is `group/server:port`."""
     VSERVER = "VSERVER"
     NODE_GROUP = "NODE_GROUP"
+    UNKNOWN = "UNKNOWN"
+    """A kind that a newer release wrote and this one has no name for: it is passed over."""
 
 
 class Verb(Enum):
@@ -40,6 +42,8 @@ class Verb(Enum):
     UNBIND = "UNBIND"
     ENABLE = "ENABLE"
     DISABLE = "DISABLE"
+    UNKNOWN = "UNKNOWN"
+    """A verb that a newer release wrote and this one has no name for: the command is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +106,16 @@ class ConfigResult:
 
 @dataclass(frozen=True, slots=True)
 class BoundTo:
-    """Something bound to an entity: a monitor with its weight, a service of a vserver, a node group."""
+    """Something bound to an entity: a monitor with its weight, a service of a vserver, a node group.
+
+    `shadow` is for monitors: probed and folded, shown, never counted (U-7).
+    """
 
     kind: Kind
     entity_id: EntityId
     weight: int
     enabled: bool
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,11 @@ class Verdict(Enum):
     UP = "UP"
     DOWN = "DOWN"
     INCONCLUSIVE = "INCONCLUSIVE"
-    """Our own trouble (no sockets left, no permission): it never counts against the target."""
+    """Our own trouble (no sockets left, no permission): it never counts against the target. A verdict that a newer
+    release wrote and this one has no name for is read as this.
+    """
+    MAINTENANCE = "MAINTENANCE"
+    """The target answers, and says that it goes out of service (`trofs_code`, `trofs_string`): not a failure."""
 
 
 class Reason(Enum):

@@ -54,6 +54,17 @@ class BindingVerdict(Enum):
     UNKNOWN = "UNKNOWN"
     UP = "UP"
     DOWN = "DOWN"
+    MAINTENANCE = "MAINTENANCE"
+    """It answers, and says that it goes out of service."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailure:
+    """One failure of a binding, kept to be shown: when, why in the closed set, and the detail for people."""
+
+    at_ms: int
+    reason: Reason
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,8 @@ class BindingState:
     """One monitor of the service: folded state, and the last run, so that a new owner's fold goes on where it stood.
 
     `outcomes` holds the last `outcome_count` probes (at most 127) as a big-endian integer: newest in bit 0, 1 = failed.
+    `failures` are the last ones that differ from the one before, newest last; `slow` says that the last success came
+    after `response_timeout_threshold`.
     """
 
     monitor_id: EntityId
@@ -75,6 +88,8 @@ class BindingState:
     detail: str
     response_time_us: int
     last_at_ms: int
+    failures: tuple[ProbeFailure, ...] = ()
+    slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,9 @@ class DomainInfo:
 class ServiceState:
     """SSS: the fields of S-1, and what a new owner needs to go on folding. One per service in `service-states`.
 
-    `ip_address` is empty for a domain-based service whose name has not been resolved yet.
+    `ip_address` is empty for a domain-based service whose name has not been resolved yet. `due_at_ms` is when time
+    alone changes the state: the end of a graceful disable's delay, or of a hold at DOWN after flapping. `flaps` are the
+    instants of the last changes that count towards such a hold.
     """
 
     view_id: ViewId
@@ -138,6 +155,8 @@ class ServiceState:
     updated_at_ms: int
     bindings: tuple[BindingState, ...]
     domain: DomainInfo | None = None
+    due_at_ms: int | None = None
+    flaps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

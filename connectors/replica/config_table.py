@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.codec import Unreadable, decode_any
-from schemas.config import ConfigEntity, ConfigRevision
+from schemas.config import ConfigEntity, ConfigRevision, Kind
 from schemas.inventory.entities import entity_key as key_of
 from schemas.limits import ENTITY_BYTES
 
@@ -43,7 +43,7 @@ class ConfigTable:
         if name == REVISION_KEY:
             return self._show(_record(ConfigRevision, value))
         entity = None if value is None else _record(ConfigEntity, value)
-        if entity is not None and name != entity_key(entity):
+        if entity is not None and name != entity_key(entity) and entity.kind is not Kind.UNKNOWN:
             raise Unreadable(f"is the entity {entity_key(entity)}, but stands under the key {name}")
         self._waiting[name] = entity
         return None

@@ -35,6 +35,7 @@ from streams.node.twins import is_other_run
 
 log = get_logger()
 
+KIND_OF = {kind.value: kind for kind in Kind}
 CATCH_UP_S = 2.0
 CATCH_UP_POLL_S = 0.002
 
@@ -145,4 +146,4 @@ class Replicas:
 
 def _removed(key: str) -> Removed:
     kind, _, entity_id = key.partition("/")
-    return Removed(Kind(kind), EntityId(entity_id))
+    return Removed(KIND_OF.get(kind, Kind.UNKNOWN), EntityId(entity_id))

@@ -59,6 +59,8 @@ def called(kind: Kind, name: str) -> str:
 
 def perform(work: Work, operation: Operation, new_id: EntityId) -> Faults:
     """Do one operation on the overlay; the faults if it cannot be done."""
+    if operation.verb is Verb.UNKNOWN or Kind.UNKNOWN in (operation.kind, operation.target_kind):
+        return ["a newer release wrote this operation: upgrade every node before its commands are used"]
     operation = _canonical(operation)
     return _VERBS[operation.verb](work, operation, new_id)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from schemas.config import BoundTo, Kind
+from schemas.config import BoundTo, ConfigCommand, Kind, Verb
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Removed
 from streams.folding.config.fold import ConfigFold
-from tests.unit.config.config_words import folded, messages, take
+from tests.unit.config.config_words import folded, messages, operation, take
 
 BASE = """
 add node_group east
@@ -215,3 +218,14 @@ def test_reasons_have_a_limit_and_the_last_tells_how_many_more(fold: ConfigFold)
     result, _ = take(fold, "\n".join(f"rm service gone{number}" for number in range(1_500)))
     assert len(result.rejections) == 1_001
     assert "and 500 more reasons" in result.rejections[-1].message
+
+
+@pytest.mark.parametrize("change", [{"verb": Verb.UNKNOWN}, {"kind": Kind.UNKNOWN}, {"target_kind": Kind.UNKNOWN}])
+def test_what_only_a_newer_release_knows_is_rejected_and_nothing_is_done(
+    fold: ConfigFold, change: dict[str, Any]
+) -> None:
+    newer = replace(operation("bind service web1 monitor tcp"), **change)
+    result, changes = fold.take(ConfigCommand("newer", 0, "test", (newer,)), fold.offset + 1)
+    assert not result.accepted
+    assert "upgrade every node" in result.rejections[0].message
+    assert changes == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.replica.config_table import ConfigTable, EntityChange, entity_key
@@ -86,3 +88,9 @@ def test_bad_records_change_nothing(key: bytes | None, value: bytes | None, told
     with pytest.raises(Unreadable, match=told):
         table.take(key, value)
     assert (table.entities, table.revision) == ({}, -1)
+
+
+def test_an_entity_of_a_kind_that_only_a_newer_release_knows_is_held_under_its_own_key() -> None:
+    table, newer = ConfigTable(), replace(entity("5-0", 5), kind=Kind.UNKNOWN)
+    assert table.take(b"TENANT/5-0", encode(newer)) is None
+    assert mark(table, 5) == [EntityChange("TENANT/5-0", None, newer)]

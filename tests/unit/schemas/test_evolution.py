@@ -12,7 +12,7 @@ from fastavro import parse_schema
 
 import schemas
 from schemas.codec import MARKER, RECORD_TYPES, WRITTEN, fingerprint_of, schema_text
-from tests.unit.schemas.avro_rules import fault_between
+from tests.unit.schemas.avro_rules import fault_between, inner
 
 RELEASED = sorted((Path(schemas.__file__).parent / "avro" / "released").glob("*.avsc"))
 EVERY_RELEASED = pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
@@ -63,7 +63,20 @@ def changed(change: str) -> Any:
         case "new symbol of an enum with a default":
             by_name["state"]["type"]["symbols"].append("TROFS")
         case "new symbol of an enum without a default":
-            by_name["bindings"]["type"]["items"]["fields"][7]["type"]["symbols"].append("MAYBE")
+            verdict_in(schema)["symbols"].append("MAYBE")
+    return schema
+
+
+def verdict_in(schema: Any) -> Any:
+    """The enum of verdicts within ServiceState."""
+    by_name = {field["name"]: field for field in schema["fields"]}
+    return by_name["bindings"]["type"]["items"]["fields"][7]["type"]
+
+
+def without_a_default() -> Any:
+    """ServiceState as it would be, had the enum of verdicts no default."""
+    schema = copy.deepcopy(STATE)
+    del verdict_in(schema)["default"]
     return schema
 
 
@@ -81,5 +94,13 @@ def changed(change: str) -> Any:
 )
 def test_the_check_itself_tells_good_changes_from_bad(change: str, forward: bool, backward: bool) -> None:
     """Forward: today's readers read the changed; backward: the changed one's readers read today's."""
-    assert (fault_between(changed(change), STATE) is None) is forward
-    assert (fault_between(STATE, changed(change)) is None) is backward
+    state = without_a_default() if change == "new symbol of an enum without a default" else STATE
+    assert (fault_between(changed(change), state) is None) is forward
+    assert (fault_between(state, changed(change)) is None) is backward
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda record_type: record_type.__name__)
+def test_every_enum_has_a_default_for_symbols_of_newer_releases(record_type: type) -> None:
+    for kind, schema in inner(json.loads(schema_text(record_type.__name__))):
+        if kind == "enum":
+            assert schema.get("default") in schema["symbols"], schema["name"]

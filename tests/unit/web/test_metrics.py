@@ -60,7 +60,7 @@ def test_states_and_phases_that_do_not_occur_are_zero() -> None:
     states = {labels[0][1]: value for (name, labels), value in series.items() if name == "watchbill_services"}
     assert states == {"UNKNOWN": 1, "UP": 1, "DOWN": 1, "OUT_OF_SERVICE": 0, "GOING_OUT_OF_SERVICE": 0}
     phases = {labels[0][1]: value for (name, labels), value in series.items() if name == "watchbill_nodes"}
-    assert phases == {"JOINING": 0, "SERVING": 1, "LEAVING": 0, "LEFT": 1}
+    assert phases == {"JOINING": 0, "SERVING": 1, "LEAVING": 0, "LEFT": 1, "UNKNOWN": 0}
 
 
 def test_a_service_is_up_or_not_and_says_nothing_while_unknown() -> None:
