@@ -1,9 +1,9 @@
 """Services as the rest of the system sees them: resolved, with their bindings and every setting with its default.
 
-Rule: services and members of groups are one thing here (S-2, G-1). A member takes its group's settings, monitors and
-node groups (G-2); a monitor bound to the member itself holds instead of the same one bound to the group. Everything is
-derived from the snapshot, so nothing of it is stored or sent; after a change, `affected` names the services to look at
-again.
+Rule: services, domain-based services and members of groups are one thing here (S-2, G-1). A member takes its group's
+settings, monitors and node groups (G-2); a monitor bound to the member itself holds instead of the same one bound to
+the group. Everything is derived from the snapshot, so nothing of it is stored or sent; after a change, `affected` names
+the services to look at again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from schemas.inventory.names import member_name
 from schemas.parameters.kinds import table_of
 from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.parameters.parameter import Shape
-from schemas.parameters.reading import code_ranges
+from schemas.parameters.reading import code_ranges, is_domain
 
 ProbeSetting: TypeAlias = "Setting | tuple[tuple[int, int], ...]"
 
@@ -43,6 +43,16 @@ class MonitorBinding:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainName:
+    """The server of a domain-based service: what its owner asks DNS, and how soon again after no answer."""
+
+    name: str
+    query_type: str
+    """A or AAAA."""
+    retry_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class MonitoredService:
     """A service or a member, as placement, engines and the fold need it. `node_groups` empty: every node hosts it."""
 
@@ -50,6 +60,7 @@ class MonitoredService:
     kind: Kind
     name: str
     ip: str
+    """Empty for a domain-based service: which address it has is known at run time only, from its owner."""
     port: int
     enabled: bool
     threshold: int
@@ -59,6 +70,7 @@ class MonitoredService:
     internal: bool
     node_groups: tuple[str, ...]
     bindings: tuple[MonitorBinding, ...]
+    domain: DomainName | None = None
 
 
 def effective(entity: ConfigEntity) -> Mapping[str, Setting]:
@@ -139,16 +151,17 @@ class _View:
         self,
         entity: ConfigEntity,
         settings: Mapping[str, Setting],
-        ip: str,
+        host: str,
         port: int,
         bound: Iterable[BoundTo],
         group_enabled: bool,
     ) -> MonitoredService:
+        domain = _domain(host, settings)
         return MonitoredService(
             entity_id=entity.entity_id,
             kind=entity.kind,
             name=entity.name,
-            ip=ip,
+            ip="" if domain else host,
             port=port,
             enabled=entity.enabled and group_enabled,
             threshold=_number(settings["threshold"]),
@@ -160,6 +173,7 @@ class _View:
                 sorted([self.entities.by_id[b.entity_id].name for b in bound if b.kind is Kind.NODE_GROUP])
             ),
             bindings=tuple([self._binding(b) for b in bound if b.kind is Kind.MONITOR]),
+            domain=domain,
         )
 
     def _binding(self, bound: BoundTo) -> MonitorBinding:
@@ -195,6 +209,13 @@ def _probe_settings(settings: Mapping[str, Setting]) -> Mapping[str, ProbeSettin
         for row in own
         if row.key in settings
     }
+
+
+def _domain(host: str, settings: Mapping[str, Setting]) -> DomainName | None:
+    """What there is to resolve; None for an address."""
+    if not is_domain(host):
+        return None
+    return DomainName(host, str(settings["query_type"]), _number(settings["domain_resolve_retry_ms"]))
 
 
 def _number(value: Setting) -> int:

@@ -12,10 +12,39 @@ from dataclasses import dataclass
 from schemas.config import Kind
 from schemas.parameters.monitors import COMMENT, COMMON, MONITOR_TYPES, STATE
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
+from schemas.parameters.reading import is_domain
 
 PORT = Parameter("port", Shape.NUMBER, "its port", low=1, high=65_535, required=True)
 WEIGHT = Parameter("weight", Shape.NUMBER, "its weight in the sum that must reach the threshold", 1, 1, 100)
 BINDING_STATE = Parameter("state", Shape.CHOICE, "DISABLED: does not count", choices=("ENABLED", "DISABLED"))
+
+
+RESOLVING = (
+    Parameter(
+        "query_type",
+        Shape.CHOICE,
+        "what a domain name is resolved to: A for IPv4, AAAA for IPv6",
+        "A",
+        choices=("A", "AAAA"),
+    ),
+    Parameter(
+        "domain_resolve_retry",
+        Shape.DURATION,
+        "pause after DNS gave no address; else its TTL says when to ask again",
+        5_000,
+        1_000,
+        86_400_000,
+    ),
+)
+"""Of servers by name (D-1 to D-4). For the members of a group the group says it."""
+
+
+def resolving_needs_a_domain(given: Settings, effective: Settings) -> str | None:
+    """How to resolve is only settable where there is a name to resolve."""
+    named = [row.name for row in RESOLVING if given.get(row.key) is not None]
+    if not named or is_domain(str(effective.get("address", ""))):
+        return None
+    return f"{named[0]} can only be given where address is a domain name: leave it out, or give a name"
 
 
 def individual_needs_path_monitor(given: Settings, effective: Settings) -> str | None:
@@ -40,10 +69,17 @@ HEALTH = (
 )
 
 SERVICE = Table(
-    (Parameter("address", Shape.ADDRESS, "its IP address", required=True), PORT, *HEALTH, STATE, COMMENT),
-    (individual_needs_path_monitor,),
+    (
+        Parameter("address", Shape.HOST, "its IP address, or its domain name", required=True),
+        PORT,
+        *RESOLVING,
+        *HEALTH,
+        STATE,
+        COMMENT,
+    ),
+    (individual_needs_path_monitor, resolving_needs_a_domain),
 )
-SERVICE_GROUP = Table((*HEALTH, STATE, COMMENT), (individual_needs_path_monitor,))
+SERVICE_GROUP = Table((*RESOLVING, *HEALTH, STATE, COMMENT), (individual_needs_path_monitor,))
 MEMBER = Table((STATE, COMMENT))
 VSERVER = Table(
     (

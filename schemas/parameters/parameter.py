@@ -29,6 +29,7 @@ class Shape(Enum):
     CHOICE = "choice"
     DURATION = "duration, such as 500ms, 5s or 2min"
     ADDRESS = "IPv4 or IPv6 address"
+    HOST = "IPv4 or IPv6 address, or domain name"
     STATUS_CODES = "status codes, such as 200-299,301"
     HEADERS = "header lines, such as 'Host: example.org'"
     SECRET_REF = "reference to a secret, such as file:NAME or env:WATCHBILL_SECRET_NAME"  # noqa: S105  words

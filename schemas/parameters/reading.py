@@ -14,6 +14,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from schemas.config import Setting
+from schemas.parameters.domains import DOMAIN_FITS, canonical_domain
 from schemas.parameters.durations import duration_ms, duration_text
 from schemas.parameters.escapes import escaped_bytes
 from schemas.parameters.parameter import Parameter, Shape
@@ -138,6 +139,21 @@ def _address(parameter: Parameter, value: object) -> Setting | Unfit:
     return address or _unfit(parameter, value, "it is an IPv4 or IPv6 address, such as 10.0.0.1 or 2001:db8::1")
 
 
+def _host(parameter: Parameter, value: object) -> Setting | Unfit:
+    fits = f"it is an IPv4 or IPv6 address, or {DOMAIN_FITS}"
+    return canonical_host(str(value)) or _unfit(parameter, value, fits)
+
+
+def canonical_host(text: str) -> str | None:
+    """The one spelling of an IP address or a domain name; None if the text is neither."""
+    return canonical_address(text) or canonical_domain(text)
+
+
+def is_domain(host: str) -> bool:
+    """Whether a host in canonical spelling is a name that DNS has to resolve."""
+    return canonical_address(host) is None
+
+
 @lru_cache(maxsize=8192)
 def canonical_address(text: str) -> str | None:
     """The one spelling of an IP address; None if the text is not one. Scoped addresses (fe80::1%eth0) are refused."""
@@ -201,6 +217,7 @@ _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
     Shape.CHOICE: _choice,
     Shape.DURATION: _duration,
     Shape.ADDRESS: _address,
+    Shape.HOST: _host,
     Shape.STATUS_CODES: _status_codes,
     Shape.HEADERS: _headers,
     Shape.SECRET_REF: _secret_ref,

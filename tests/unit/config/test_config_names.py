@@ -27,7 +27,10 @@ def test_which_names_are_allowed(text: str, allowed: bool) -> None:
         ("web/10.0.0.3", None),
         ("web/10.0.0.300:80", None),
         ("web/10.0.0.3:0", None),
-        ("web/host:80", None),
+        ("web/App.Example.org.:80", "web/app.example.org:80"),
+        ("web/app:80", "web/app:80"),
+        ("web/-app:80", None),
+        ("web/app..org:80", None),
         ("10.0.0.3:80", None),
     ],
 )
