@@ -18,6 +18,7 @@ from typing import Any
 from connectors.engine.binding import Binding, ParameterValue
 from connectors.engine.runs import RunReport
 from connectors.engine.statistics import EngineStatistics
+from connectors.probes.policy import TargetPolicy, parse_policy
 from schemas.probes import Reason, Verdict
 
 FRAME_BYTES = 16 * 1024 * 1024
@@ -26,9 +27,14 @@ FRAME_BYTES = 16 * 1024 * 1024
 BINDINGS_PER_FRAME = 500
 """A table update is cut, so that an engine goes on probing between the parts."""
 
+PART_BYTES = 1024 * 1024
+"""The same for bindings with long settings: no table may grow into a frame that is too long."""
+
 
 class FrameKind(IntEnum):
-    """What a frame says. PROBE_RESUME is PROBE_ON for bindings whose state is known: their first probe may wait."""
+    """What a frame says. PROBE_RESUME is PROBE_ON for bindings whose state is known: their first probe may wait.
+    TARGETS comes once, before the first binding: which addresses may be probed.
+    """
 
     ADD = 1
     REMOVE = 2
@@ -38,6 +44,7 @@ class FrameKind(IntEnum):
     REPORTS = 6
     STATISTICS = 7
     PROBE_RESUME = 8
+    TARGETS = 9
 
 
 HEAD = Struct("<IB")
@@ -81,9 +88,16 @@ def frame(kind: FrameKind, body: bytes) -> bytes:
 
 def encode_bindings(bindings: Sequence[Binding]) -> bytes:
     """ADD frames, as many as the table update needs."""
-    parts = [bindings[i : i + BINDINGS_PER_FRAME] for i in range(0, len(bindings), BINDINGS_PER_FRAME)]
-    rows = [[_binding_row(binding) for binding in part] for part in parts]
-    return b"".join(frame(FrameKind.ADD, json.dumps(row, separators=(",", ":")).encode()) for row in rows)
+    parts: list[list[str]] = []
+    room = 0
+    for binding in bindings:
+        row = json.dumps(_binding_row(binding), separators=(",", ":"))
+        if len(row) > room or len(parts[-1]) == BINDINGS_PER_FRAME:
+            parts.append([])
+            room = PART_BYTES
+        parts[-1].append(row)
+        room -= len(row)
+    return b"".join(frame(FrameKind.ADD, f"[{','.join(part)}]".encode()) for part in parts)
 
 
 def decode_bindings(body: bytes) -> list[Binding]:
@@ -108,6 +122,16 @@ def _tuples(parameters: Mapping[str, Any]) -> dict[str, ParameterValue]:
 
 def _tuple(values: list[Any]) -> tuple[Any, ...]:
     return tuple(_tuple(value) if isinstance(value, list) else value for value in values)
+
+
+def encode_targets(policy: TargetPolicy) -> bytes:
+    """The TARGETS frame."""
+    return frame(FrameKind.TARGETS, policy.text.encode())
+
+
+def decode_targets(body: bytes) -> TargetPolicy:
+    """The policy of such a frame."""
+    return parse_policy(body.decode())
 
 
 def encode_numbers(kind: FrameKind, numbers: Iterable[int]) -> bytes:

@@ -25,7 +25,9 @@ from connectors.engine.table import Table
 from connectors.engine.transport import EventHandler, Transport
 from connectors.engine.uplink import Uplink
 from connectors.probes.contract import Wire
+from connectors.probes.kinds import broken
 from connectors.probes.outcome import Outcome, down, inconclusive
+from connectors.probes.policy import enforce
 from schemas.probes import Reason, Verdict
 
 MS = 1_000_000
@@ -46,6 +48,7 @@ class ProbeLoop:
         self._open_sockets = open_sockets
         transports: dict[Wire, Transport] = {
             Wire.STREAM: self._streams,
+            Wire.TLS: self._streams,
             Wire.ECHO: EchoTransport(self, self._poller),
         }
         self.table = Table(index, engines, transports, self._due, self._give_up)
@@ -143,6 +146,9 @@ class ProbeLoop:
         if entry.stage is CONNECTING or entry.conversation is None:
             text = f"no connection to {binding.target} within {binding.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_CONNECT, text)
+        elif entry.unsent:
+            text = f"{binding.target} had not taken the last {len(entry.unsent)} bytes within {binding.timeout_ms} ms"
+            outcome = down(Reason.TIMEOUT_SEND, text)
         else:
             outcome = entry.conversation.overdue()
         if entry.transport is not None:
@@ -219,7 +225,7 @@ class ProbeLoop:
             raise error
         if entry.transport is not None:
             entry.transport.abandon(entry)
-        self.unanswered(entry, inconclusive(Reason.LOCAL_ERROR, f"probe kind {entry.binding.kind} broke: {error!r}"))
+        self.unanswered(entry, inconclusive(Reason.LOCAL_ERROR, broken(entry.binding.kind, error)))
 
     def _give_up(self, entry: Entry) -> None:
         """The entry is no longer probed here: drop its probe in flight."""
@@ -246,6 +252,8 @@ class ProbeLoop:
             table.set_probing(frames.decode_numbers(body), False, now_ms)
         elif kind is FrameKind.ALIVE:
             table.set_alive(frames.decode_numbers(body), now_ms)
+        elif kind is FrameKind.TARGETS:
+            enforce(frames.decode_targets(body))
         else:
             raise ValueError(f"frame {kind.name} from the node to an engine: it only goes the other way")
 

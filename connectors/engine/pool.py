@@ -19,6 +19,7 @@ from connectors.engine.limits import EngineLimits
 from connectors.engine.process import EngineProcess
 from connectors.engine.runs import RunReport
 from connectors.engine.statistics import EngineStatistics
+from connectors.probes.policy import NO_RULES, TargetPolicy
 
 SILENT_S = 3.0
 """An engine speaks each second; after this long without a word it is taken for stuck, and killed."""
@@ -40,6 +41,7 @@ class EnginePool:
     """The engines of a node. Use it from the node's asyncio loop only.
 
     `on_reports(reports)` is called for each batch, oldest first; `on_engine_lost(engine, why)` when one died or hung.
+    `targets` are the rules of what may be probed; an engine has them before its first binding.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class EnginePool:
         on_reports: Callable[[list[RunReport]], None],
         on_engine_lost: Callable[[int, str], None] | None = None,
         limits: EngineLimits | None = None,
+        targets: TargetPolicy = NO_RULES,
     ) -> None:
         if engines < 1:
             raise ValueError(f"{engines} engines cannot probe anything: give at least 1")
@@ -57,6 +60,7 @@ class EnginePool:
         self._on_reports = on_reports
         self._on_engine_lost = on_engine_lost
         self._limits = limits or EngineLimits()
+        self._targets = targets
         self._living: dict[int, EngineProcess] = {}
         self._bindings: dict[int, Binding] = {}
         self._probing: set[int] = set()
@@ -141,6 +145,7 @@ class EnginePool:
         """Start an engine with the whole table. It gets its share when it has spoken: nothing waits for it."""
         engine = EngineProcess(index, self.engines, self._limits.open_sockets, self._heard, self._lost)
         self._living[index] = engine
+        engine.send(frames.encode_targets(self._targets))
         engine.send(frames.encode_bindings(list(self._bindings.values())))
         engine.send(frames.encode_numbers(FrameKind.PROBE_ON, self._probing))
 

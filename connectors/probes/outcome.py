@@ -23,10 +23,14 @@ from errno import (
 )
 from os import strerror
 
+from connectors.probes.secrets import redacted
 from schemas.probes import Reason, Verdict
 
 DETAIL_BYTES = 200
 """The longest detail that travels, in bytes of UTF-8."""
+
+LOOKED_THROUGH = 8 * 1024
+"""Characters of a text that are searched for secrets before it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,8 @@ def inconclusive(reason: Reason, detail: str) -> Outcome:
 
 
 def printable(text: str) -> str:
-    """The text with control and other unprintable characters escaped, at most DETAIL_BYTES bytes of UTF-8."""
-    text = text[:DETAIL_BYTES]
+    """The text without secrets, control and other unprintable characters escaped, at most DETAIL_BYTES of UTF-8."""
+    text = redacted(text[:LOOKED_THROUGH])[:DETAIL_BYTES]
     if not text.isprintable():
         text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
     return text.encode("utf-8", "replace")[:DETAIL_BYTES].decode("utf-8", "ignore")

@@ -73,6 +73,10 @@ class TargetPolicy:
         return None
 
 
+NO_RULES = TargetPolicy()
+"""Everything is allowed but what is always refused."""
+
+
 def readings(address: Address) -> Iterator[Address]:
     """Every address that packets to this one may end at: an IPv6 spelling of an IPv4 address is no way round a rule."""
     if isinstance(address, IPv6Address):
@@ -125,7 +129,7 @@ def _rule(line: int, words: list[str]) -> Rule:
     return Rule(line, allow, (network,), text)
 
 
-_in_force = TargetPolicy()
+_in_force = NO_RULES
 
 
 def enforce(policy: TargetPolicy) -> None:

@@ -1,9 +1,10 @@
 """Looks up a secret that a monitor refers to, in this node's environment or its folder of secrets.
 
 Rule: it is read where the probe is made, in the process that probes, and goes nowhere but into the request: an event,
-a log or a detail has the reference only. Faults name the reference and the cure, never a byte of what was read. A
-secret that changes is read again when its monitor changes or the node starts. Why a folder beside the environment:
-Kubernetes, systemd and Docker hand secrets over as files, and a file does not show in /proc/PID/environ.
+a log or a detail has the reference only. Faults name the reference and the cure, never a byte of what was read; and
+where a target sends a secret back, as an echo of the request does, details show `[secret]` instead. A secret that
+changes is read again when its monitor changes or the node starts. Why a folder beside the environment: Kubernetes,
+systemd and Docker hand secrets over as files, and a file does not show in /proc/PID/environ.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ FOLDER_VARIABLE = "WATCHBILL_SECRETS"
 SECRET_BYTES = 4096
 """The longest secret."""
 
+MASK = "[secret]"
+MASKED_HEAD = 8
+"""So many characters of a secret in a row are masked, with what follows of it: texts are cut before they come here."""
+
+_looked_up: tuple[str, ...] = ()
+"""What this process has looked up, longest first, so that no detail shows it."""
+
 
 def secret(ref: str) -> str:
     """The secret behind `env:WATCHBILL_SECRET_NAME` or `file:name`. Raises ValueError with what to mend here."""
@@ -31,6 +39,7 @@ def secret(ref: str) -> str:
         raise ValueError(f"secret {ref} is empty on this node: fill it")
     if "\0" in found:
         raise ValueError(f"secret {ref} holds a NUL character: it must be text")
+    _remember(found)
     return found
 
 
@@ -40,6 +49,25 @@ def header_secret(ref: str) -> str:
     if not found.isascii() or not found.isprintable():
         raise ValueError(f"secret {ref} is not one line of plain characters, and so cannot be sent in a header")
     return found
+
+
+def redacted(text: str) -> str:
+    """The text with every secret that this process has looked up masked, also if its end is cut off."""
+    for known in _looked_up:
+        head = known[:MASKED_HEAD]
+        place = text.find(head)
+        while place >= 0:
+            same = zip(known, text[place:], strict=False)
+            length = next((at for at, (one, other) in enumerate(same) if one != other), len(known))
+            text = text[:place] + MASK + text[place + length :]
+            place = text.find(head, place + len(MASK))
+    return text
+
+
+def _remember(found: str) -> None:
+    global _looked_up
+    if found not in _looked_up and len(found) >= MASKED_HEAD // 2:
+        _looked_up = tuple(sorted((*_looked_up, found), key=len, reverse=True))
 
 
 def _variable(ref: str, name: str) -> str:

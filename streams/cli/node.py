@@ -7,11 +7,16 @@ for a clean leave, 1 for a fault that an operator must mend (told in one line on
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from connectors.probes.policy import TargetPolicy
 
 
 def node(
@@ -24,6 +29,12 @@ def node(
         list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")
     ] = None,
     session_timeout: Annotated[float, typer.Option(help="Seconds after which a silent node is replaced.")] = 3.0,
+    targets: Annotated[
+        Path | None, typer.Option(envvar="WATCHBILL_TARGETS", help="Rules of which addresses may be probed.")
+    ] = None,
+    secrets: Annotated[
+        Path | None, typer.Option(envvar="WATCHBILL_SECRETS", help="Folder of the secrets that monitors refer to.")
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
@@ -33,9 +44,11 @@ def node(
 
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
+    groups = tuple(node_group or ())
     try:
+        policy = _guard(targets, secrets)
         settings = NodeSettings(
-            NodeId(node_id), bootstrap, cluster, engines, tuple(node_group or ()), host, port, session_timeout
+            NodeId(node_id), bootstrap, cluster, engines, groups, host, port, session_timeout, policy
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault
@@ -49,6 +62,20 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
     if not port.isdigit():
         raise typer.BadParameter(f"--web {web!r}: give HOST:PORT, such as 127.0.0.1:8080")
     return host or "127.0.0.1", int(port)
+
+
+def _guard(targets: Path | None, secrets: Path | None) -> TargetPolicy:
+    """Put the target policy in force, and hand the folder of secrets down to the engines. Raises ValueError."""
+    from connectors.probes.policy import TargetPolicy, enforce, read_policy
+    from connectors.probes.secrets import FOLDER_VARIABLE
+
+    if secrets is not None:
+        if not secrets.is_dir():
+            raise ValueError(f"--secrets {secrets} is no folder: make it, readable by this user only")
+        os.environ[FOLDER_VARIABLE] = str(secrets.resolve())
+    policy = TargetPolicy() if targets is None else read_policy(targets)
+    enforce(policy)
+    return policy
 
 
 async def _run(settings: object) -> int:

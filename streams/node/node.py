@@ -101,7 +101,10 @@ class Node:
         )
         self.replicas = Replicas(self, self.loop, self.quarantine)
         self.engines = EnginePool(
-            settings.engines, lambda reports: self.monitoring.reported(reports), self._engine_lost
+            settings.engines,
+            lambda reports: self.monitoring.reported(reports),
+            self._engine_lost,
+            targets=settings.targets,
         )
         self.monitoring = Monitoring(self.identity, self.replicas.states, self.engines)
         self.monitoring.publisher = self.publisher = ResultPublisher(

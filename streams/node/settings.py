@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from connectors.probes.policy import NO_RULES, TargetPolicy
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
 from streams.web.guard import check_bind
@@ -31,6 +32,8 @@ class NodeSettings:
     web_host: str = "127.0.0.1"
     web_port: int | None = None
     session_timeout_s: float = DEFAULT_SESSION_TIMEOUT_S
+    targets: TargetPolicy = NO_RULES
+    """Which addresses this node may probe."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):

@@ -25,6 +25,13 @@ def test_bindings_come_back_equal() -> None:
     assert [row for _, body in sent for row in frames.decode_bindings(body)] == rows
 
 
+def test_bindings_with_long_settings_do_not_make_a_frame_that_is_too_long() -> None:
+    rows = [binding(number, kind="HTTP", custom_headers=("A: " + "ü" * 1000,) * 32) for number in range(500)]
+    sent = parts(frames.encode_bindings(rows))
+    assert max(len(body) for _, body in sent) < 2 * frames.PART_BYTES
+    assert [row for _, body in sent for row in frames.decode_bindings(body)] == rows
+
+
 def test_reports_come_back_equal() -> None:
     times = (1_700_000_000_000, 1_700_000_060_000, 9, 1, 2, 3)
     rows = [

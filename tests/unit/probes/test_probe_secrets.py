@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from connectors.probes.outcome import down
 from connectors.probes.secrets import FOLDER_VARIABLE, SECRET_BYTES, header_secret, secret
+from schemas.probes import Reason
 
 CANARY = "canary-2f9c71"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.probes.secrets._looked_up", ())
 
 
 @pytest.fixture
@@ -97,3 +104,15 @@ def test_a_secret_cannot_end_a_header(folder: Path, content: str) -> None:
     with pytest.raises(ValueError, match="not one line of plain characters") as raised:
         header_secret("file:token")
     assert content not in str(raised.value)
+
+
+def test_a_secret_that_a_target_sends_back_is_masked_in_details(folder: Path) -> None:
+    (folder / "token").write_text(f"Bearer {CANARY}")
+    (folder / "short").write_text("abcd")
+    (folder / "shorter").write_text(f"Bearer {CANARY[:5]}")
+    secret("file:shorter")
+    secret("file:token")
+    secret("file:short")
+    outcome = down(Reason.MISMATCH, f"got {'x' * 150} Bearer {CANARY}, twice: Bearer {CANARY} abcd")
+    assert outcome.detail == f"got {'x' * 150} [secret], twice: [secret] [secret]"
+    assert down(Reason.MISMATCH, f"got Bearer {CANARY[:7]}").detail == "got [secret]"

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from connectors.probes.policy import RECOMMENDED, TargetPolicy, parse_policy, read_policy
+from connectors.engine import frames
+from connectors.probes.policy import NO_RULES, RECOMMENDED, enforce, parse_policy, read_policy
+from schemas.probes import Reason, Verdict
+from tests.unit.engine.harness import binding, engine
+from tests.unit.engine.servers import answering, serving, silent
 
 RULES = """
 # ours
@@ -49,13 +56,13 @@ def test_the_first_line_that_matches_decides(ip: str, line: int | None) -> None:
     "ip", ["0.0.0.0", "::", "224.0.0.1", "239.255.255.250", "ff02::1", "255.255.255.255", "::ffff:0.0.0.0"]
 )
 def test_some_addresses_are_always_refused(ip: str) -> None:
-    for policy in (TargetPolicy(), parse_policy("allow all")):
+    for policy in (NO_RULES, parse_policy("allow all")):
         assert "is never probed" in str(policy.refusal(ip))
 
 
 @pytest.mark.parametrize("ip", ["", "localhost", "10.0.0.1:80", "010.0.0.1", "0x7f000001", "2130706433"])
 def test_only_addresses_are_allowed(ip: str) -> None:
-    assert "only a resolved address" in str(TargetPolicy().refusal(ip))
+    assert "only a resolved address" in str(NO_RULES.refusal(ip))
 
 
 def test_deny_all_closes_both_families() -> None:
@@ -99,3 +106,44 @@ def test_a_file_that_cannot_be_read_or_is_no_text_is_told(tmp_path: Path) -> Non
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ValueError, match="target policy"):
         read_policy(path)
+
+
+@pytest.fixture
+def _no_rules_after() -> Iterator[None]:
+    yield
+    enforce(NO_RULES)
+
+
+@pytest.mark.usefixtures("_no_rules_after")
+def test_an_engine_never_connects_to_what_is_refused_and_its_target_is_not_to_blame() -> None:
+    asked: list[object] = []
+
+    def note(connection: socket.socket, ended: threading.Event) -> None:
+        asked.append(connection)
+        silent(connection, ended)
+
+    with serving(note) as port, engine() as harness:
+        harness.tell(frames.encode_targets(parse_policy("# ours\ndeny 127.0.0.0/9\n")))
+        refused = harness.first(binding(1, port=port))
+        mapped = harness.first(binding(2, port=port, ip="::ffff:127.0.0.1"))
+        pinged = harness.first(binding(3, kind="PING", port=0))
+    for report in (refused, mapped, pinged):
+        assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.NO_PERMISSION)
+        assert '"deny 127.0.0.0/9", line 2 of the target policy of this node' in report.detail
+    assert not asked
+
+
+def test_a_redirect_is_an_answer_and_never_followed() -> None:
+    asked: list[object] = []
+
+    def note(connection: socket.socket, ended: threading.Event) -> None:
+        asked.append(connection)
+        silent(connection, ended)
+
+    with serving(note) as other, engine() as harness:
+        moved = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{other}/latest/meta-data\r\n\r\n".encode()
+        with serving(answering(moved)) as port:
+            wanted = binding(2, kind="HTTP", port=port, response_codes=((302, 302),))
+            reports = [harness.first(binding(1, kind="HTTP", port=port)), harness.first(wanted)]
+    assert [report.reason for report in reports] == [Reason.BAD_STATUS, Reason.OK]
+    assert not asked
