@@ -14,10 +14,12 @@ from connectors.engine.binding import Binding
 from connectors.engine.placement import placement_hash
 from connectors.engine.runs import RunLength
 from connectors.engine.schedule import phase_ms, spread_of
-from connectors.probes.contract import Conversation, Wire
+from connectors.engine.tls import TlsConversation
+from connectors.probes.contract import Conversation, Kind, Wire
 from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
+from connectors.probes.secure import tls_settings
 from schemas.probes import Reason
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ class Entry:
         "family",
         "fault",
         "interval_ms",
+        "layer",
         "number",
         "owned",
         "phase_ms",
@@ -88,6 +91,8 @@ class Entry:
         """Failures in a row."""
         self.conversation: Conversation | None = None
         self.transport: Transport | None = None
+        self.layer: TlsConversation | None = None
+        """The conversation too, if it is inside TLS."""
         self.fault: Outcome | None = None
         """Why it cannot be probed at all."""
         self._prepare(transports)
@@ -107,8 +112,19 @@ class Entry:
         kind, self.conversation = found
         wire = kind.wire_of(self.binding)
         self.transport = transports.get(wire)
+        if wire is Wire.TLS:
+            self._wrap(kind, self.conversation)
         if self.transport is None:
             self.fault = inconclusive(Reason.LOCAL_ERROR, f"this engine has no transport {wire.value}")
+
+    def _wrap(self, kind: Kind, inner: Conversation) -> None:
+        """Put the conversation inside TLS."""
+        try:
+            self.layer = TlsConversation(inner, self.binding, tls_settings(self.binding, kind.alpn))
+        except ValueError as error:
+            self.conversation, self.fault = None, inconclusive(Reason.LOCAL_ERROR, str(error))
+        else:
+            self.conversation = self.layer
 
     @property
     def schedulable(self) -> bool:

@@ -48,6 +48,7 @@ class ProbeLoop:
         self._open_sockets = open_sockets
         transports: dict[Wire, Transport] = {
             Wire.STREAM: self._streams,
+            Wire.TLS: self._streams,
             Wire.ECHO: EchoTransport(self, self._poller),
         }
         self.table = Table(index, engines, transports, self._due, self._give_up)
@@ -145,6 +146,9 @@ class ProbeLoop:
         if entry.stage is CONNECTING or entry.conversation is None:
             text = f"no connection to {binding.target} within {binding.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_CONNECT, text)
+        elif entry.unsent:
+            text = f"{binding.target} had not taken the last {len(entry.unsent)} bytes within {binding.timeout_ms} ms"
+            outcome = down(Reason.TIMEOUT_SEND, text)
         else:
             outcome = entry.conversation.overdue()
         if entry.transport is not None:

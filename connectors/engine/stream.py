@@ -9,6 +9,7 @@ ACK and the target's program is not even woken. `SocketType` is the C class: the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from errno import EINPROGRESS
 from pathlib import Path
 from select import EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
@@ -17,6 +18,7 @@ from socket import TCP_QUICKACK as QUICKACK
 from struct import pack
 
 from connectors.engine.entry import CONNECTING, TALKING, Entry
+from connectors.engine.tls import TlsConversation
 from connectors.engine.transport import Engine
 from connectors.probes.contract import Step
 from connectors.probes.outcome import Outcome, down, from_errno
@@ -66,7 +68,10 @@ class StreamTransport:
         if sock is not None:
             self.flights.pop(sock.fileno(), None)
             entry.sock = None
+            entry.unsent = b""
             sock.close()
+            if entry.layer is not None:
+                entry.layer.release()
 
     def on_event(self, entry: Entry, event: int) -> None:
         """Epoll has something for this probe."""
@@ -95,9 +100,18 @@ class StreamTransport:
     def _step(self, entry: Entry, step: Step) -> bool:
         """Do what the conversation wants; whether the probe goes on."""
         if isinstance(step, Outcome):
+            if entry.layer is not None:
+                self._part(entry, entry.layer)
             self._end(entry, step)
             return False
         return step is None or self._send(entry, entry.unsent + step)
+
+    def _part(self, entry: Entry, layer: TlsConversation) -> None:
+        """Say the last words of TLS before the reset, as far as they go: servers log a handshake that is cut off."""
+        words = layer.last_words()
+        if words and not entry.unsent and entry.sock is not None:
+            with suppress(OSError):
+                entry.sock.send(words)
 
     def _send(self, entry: Entry, data: bytes) -> bool:
         sock = entry.sock
@@ -108,7 +122,7 @@ class StreamTransport:
         except BlockingIOError:
             entry.unsent = data
         except OSError as error:
-            self._end(entry, from_errno(error.errno or 0, "send the request"))
+            self._end(entry, broken_off(entry, error, "send the request"))
             return False
         return True
 
@@ -122,7 +136,7 @@ class StreamTransport:
             except BlockingIOError:
                 return
             except OSError as error:
-                self._end(entry, from_errno(error.errno or 0, "read the answer"))
+                self._end(entry, broken_off(entry, error, "read the answer"))
                 return
             if not data:
                 self._end(entry, conversation.closed())
@@ -133,8 +147,13 @@ class StreamTransport:
 
     def _end(self, entry: Entry, outcome: Outcome) -> None:
         self.abandon(entry)
-        entry.unsent = b""
         self._engine.answered(entry, outcome)
+
+
+def broken_off(entry: Entry, error: OSError, doing: str) -> Outcome:
+    """The connection broke in the middle: in the handshake, or while doing this."""
+    number = error.errno or 0
+    return from_errno(number, doing) if entry.layer is None else entry.layer.failed(number, doing)
 
 
 def is_self_connection(sock: SocketType) -> bool:

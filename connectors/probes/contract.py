@@ -49,6 +49,8 @@ class Peer:
     """Subjects from the target's certificate upwards, as far as they were sent."""
     protocol: str
     cipher: str
+    seen_at_s: int
+    """When the handshake ended, in seconds since 1970."""
 
 
 class Conversation(Protocol):
@@ -77,10 +79,18 @@ class SecuredConversation(Conversation, Protocol):
         """The handshake is done; an outcome ends the probe."""
 
 
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """A task's outcome with a response time of its own, where that is only a part of the probe (FTP: the transfer)."""
+
+    outcome: Outcome
+    response_us: int
+
+
 class Task(Protocol):
     """A probe awaited in the node's process (Wire.TASK). Cancelled at the deadline, and then asked `overdue`."""
 
-    async def run(self) -> Outcome:
+    async def run(self) -> Outcome | Timed:
         """Probe once. Everything that was opened is closed when it ends, also when it is cancelled."""
 
     def overdue(self) -> Outcome:
@@ -97,6 +107,8 @@ class Kind:
     """Every parameter the kind knows and its default (M-18). A binding may name no other."""
     converse: Callable[[Binding], Conversation]
     """Make the conversation of a binding. Raises ValueError with what to change if a parameter makes no sense."""
+    alpn: tuple[str, ...] = ()
+    """Application protocols that a TLS handshake offers (RFC 7301), such as h2."""
 
     def wire_of(self, binding: Binding) -> Wire:
         """What carries this binding's probes: `secure` turns a plain connection into TLS (M-18)."""
