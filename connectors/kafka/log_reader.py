@@ -46,7 +46,8 @@ def _nothing(*_: object) -> None:
 class LogReader:
     """One consumer, assigned to the places of `start` (offset, BEGINNING or END). All callbacks run on its thread.
 
-    `on_caught_up` runs once, when every place has reached the end it had at the start. `topic_ids` are ids known from
+    `on_caught_up` runs once, when every place has reached the end it had at the start; `on_turn` after each batch, and
+    ten times a second when there is none. `topic_ids` are ids known from
     before: a topic that has another one is a fault, as is one that changes while it is read.
     """
 
@@ -58,12 +59,13 @@ class LogReader:
         *,
         on_bad: OnBad = _nothing,
         on_caught_up: Callable[[], None] = _nothing,
+        on_turn: Callable[[], None] = _nothing,
         on_fault: Callable[[LogFault], None] = _nothing,
         topic_ids: Mapping[str, str] | None = None,
     ) -> None:
         self._access, self._start = access, dict(start)
         self._on_records, self._on_bad = on_records, on_bad
-        self._on_caught_up, self._on_fault = on_caught_up, on_fault
+        self._on_caught_up, self._on_turn, self._on_fault = on_caught_up, on_turn, on_fault
         self.topic_ids: dict[str, str] = dict(topic_ids or {})
         self._positions: dict[Place, int] = {}
         self.ends: Mapping[Place, int] = {}
@@ -180,6 +182,7 @@ class LogReader:
             first = consumer.poll(POLL_S)
             if first is not None:
                 self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
+            self._on_turn()
             if self._gap is not None:
                 self._set_fault(self._why_gone(watch, *self._gap))
             now_s = time.monotonic()

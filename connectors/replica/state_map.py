@@ -87,7 +87,7 @@ class StateMap:
     def note_bad(self, key: bytes | None, partition: int, offset: int) -> None:
         """An unreadable record stands behind a good one under a key: its partition's writer is to write again."""
         if key is not None and key in self.values:
-            self.unrepaired[key] = StaleRecord(_entity(key), partition, offset, NO_ORDER, self._stored_order(key))
+            self.unrepaired[key] = StaleRecord(entity_of(key), partition, offset, NO_ORDER, self._stored_order(key))
 
     def apply(self, record: LogRecord, key: bytes | None, value: bytes | None, stale: list[StaleRecord]) -> Verdict:
         """Takes one record, by its order. Raises Unreadable, and then nothing has changed."""
@@ -100,7 +100,7 @@ class StateMap:
         order = peek_order(value)
         stored = self._stored_order(key)
         if key in self.removed or (stored is not None and supersedes(stored, order)):
-            late = StaleRecord(_entity(key), record.partition(), record.offset(), order, stored)
+            late = StaleRecord(entity_of(key), record.partition(), record.offset(), order, stored)
             self.unrepaired[key] = late
             stale.append(late)
             return Verdict.STALE
@@ -130,12 +130,12 @@ class StateMap:
 def read_state(key: bytes, value: bytes) -> ServiceState:
     """The state in a value. Raises Unreadable, also where it is another service's (S-13)."""
     state = decode(ServiceState, value, ENTITY_BYTES)
-    if state.entity_id != _entity(key):
-        raise Unreadable(f"is the state of service {state.entity_id}, but stands under the key {_entity(key)}")
+    if state.entity_id != entity_of(key):
+        raise Unreadable(f"is the state of service {state.entity_id}, but stands under the key {entity_of(key)}")
     return state
 
 
-def _entity(key: bytes) -> EntityId:
+def entity_of(key: bytes) -> EntityId:
     """The entity id of a key. Raises Unreadable where it is no text."""
     try:
         return EntityId(key.decode())

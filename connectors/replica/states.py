@@ -1,15 +1,17 @@
 """StateReplica: every service's last told state, in memory, kept current; what a load balancer's host installs.
 
 Rule: readers never wait for Kafka and never see it flip: without a broker the last states stay, with their age (U-9).
-A subscriber gets a snapshot and then every accepted change behind it exactly once. Up to `ready` bytes are taken as
-they come; from then on each record is decoded first, so that one that can not be read leaves its predecessor in
-place. Reads are safe from any thread: single look-ups go without a lock (one dictionary access, atomic in CPython),
-whatever must see a whole takes the lock under which the reader's thread applies a batch.
+A subscriber gets a snapshot and then every accepted change behind it exactly once. Bytes are taken by their heads, and
+read whole when they are asked for, after `ready` also a second later (`unread`); what can not be read gives its place
+back to its predecessor. With a subscriber each record is decoded first. Reads are safe from any thread: single look-ups
+go without a lock (one dictionary access, atomic in CPython), whatever must see a whole takes the lock under which the
+reader's thread applies a batch.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,7 +24,8 @@ from connectors.replica.base import Replica, call, default_access, ignore, repor
 from connectors.replica.decoded import Decoded
 from connectors.replica.names import Names
 from connectors.replica.snapshot import Snapshot
-from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
+from connectors.replica.state_map import StaleRecord, StateMap, Verdict, entity_of, read_state
+from connectors.replica.unread import Unread
 from schemas.codec import Unreadable, peek_order
 from schemas.identifiers import EntityId, partition_of
 from schemas.precedence import Order
@@ -76,7 +79,7 @@ class StateReplica(Replica):
         on_fault: Callable[[LogFault], None] = ignore,
     ) -> None:
         self.topic = topic_name(cluster, SERVICE_STATES)
-        self._map, self._decoded, self._names = StateMap(), Decoded(), Names()
+        self._map, self._decoded, self._names, self._unread = StateMap(), Decoded(), Names(), Unread()
         self._lock, self._naming = threading.RLock(), threading.Lock()
         self._subscribers: tuple[OnChange, ...] = ()
         self._listeners: tuple[OnApplied, ...] = ()
@@ -90,6 +93,7 @@ class StateReplica(Replica):
             self._take,
             on_bad=self._report_bad,
             on_caught_up=self._note_caught_up,
+            on_turn=self._read_unread,
             on_fault=on_fault,
         )
         super().__init__(cluster, (SERVICE_STATES,), reader)
@@ -120,8 +124,8 @@ class StateReplica(Replica):
         return None if value is None else self._read(key, value)
 
     def encoded(self, entity_id: EntityId) -> bytes | None:
-        """The bytes of a service's state as they stand in Kafka, or None."""
-        return self._map.values.get(entity_id.encode())
+        """The bytes of a service's state as they stand in Kafka, known to be readable, or None."""
+        return None if self.get(entity_id) is None else self._map.values.get(entity_id.encode())
 
     def by_name(self, name: str) -> ServiceState | None:
         """The state of the service of that name. The first call decodes every state; later ones are look-ups."""
@@ -168,18 +172,69 @@ class StateReplica(Replica):
         stale: list[StaleRecord] = []
         bad: list[BadRecord] = []
         changes: list[Change] = []
+        taken: list[EntityId] = []
         with self._lock:
             subscribers = self._subscribers
-            by_heads = not (self._eager or self._names.built or subscribers)
-            if by_heads:
+            by_heads = not (self._names.built or subscribers)
+            if by_heads and self._eager:
+                taken = self._take_heads(records, stale, bad)
+            elif by_heads:
                 self._map.replay(records, stale, bad)
         if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
+            taken = [change.entity_id for change in changes]
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
         if self._listeners:
-            self._tell_listeners([change.entity_id for change in changes])
+            self._tell_listeners(taken)
+
+    def _take_heads(
+        self, records: Sequence[LogRecord], stale: list[StaleRecord], bad: list[BadRecord]
+    ) -> list[EntityId]:
+        """Applies records by their heads; which services have another state now. They are read whole later."""
+        taken: list[EntityId] = []
+        now_s = time.monotonic()
+        for record in records:
+            key, value = record.key() or b"", record.value()
+            before = self._map.values.get(key)
+            try:
+                entity_id = entity_of(key)
+                verdict = self._map.apply(record, key, value, stale)
+            except Unreadable as error:
+                bad.append(bad_record(record, error))
+                self._map.note_bad(key, record.partition(), record.offset())
+                continue
+            if value is not None:
+                self._unread.add(record, value, verdict is Verdict.TAKEN, now_s)
+            if verdict is Verdict.TAKEN:
+                if before is not None:
+                    self._map.replaced.setdefault(key, before)
+                taken.append(entity_id)
+            elif verdict is Verdict.REMOVED:
+                self._decoded.forget(key)
+                taken.append(entity_id)
+        return taken
+
+    def _read_unread(self) -> None:
+        """Reads whole what was taken by its head some time ago; on the reader's thread, between batches."""
+        due = self._unread.due(time.monotonic()) if self._unread else ()
+        for record, value, taken in due:
+            key = record.key() or b""
+            try:
+                if self._map.values.get(key) is value:
+                    self._decoded.state(key, value)
+                else:
+                    read_state(key, value)
+            except Unreadable as error:
+                if not self._drop(key, value, error, bad_record(record, error)):
+                    self._report_bad(bad_record(record, error))
+                continue
+            with self._lock:
+                if self._map.values.get(key) is value:
+                    self._map.replaced.pop(key, None)
+                elif taken and key in self._map.replaced:
+                    self._map.replaced[key] = value
 
     def _tell_listeners(self, services: Sequence[EntityId]) -> None:
         applied = [Applied(entity_id, self._order(entity_id)) for entity_id in services]
@@ -246,15 +301,16 @@ class StateReplica(Replica):
         try:
             return self._decoded.state(key, value)
         except Unreadable as error:
-            self._drop(key, value, error)
+            if self._drop(key, value, error):
+                self._unread.told(value)
             held = self._map.values.get(key)
             return None if held is None or held is value else self._read(key, held)
 
-    def _drop(self, key: bytes, value: bytes, error: Unreadable) -> None:
-        """Bytes taken in the replay prove unreadable: they go, and are told of once."""
+    def _drop(self, key: bytes, value: bytes, error: Unreadable, bad: BadRecord | None = None) -> bool:
+        """Bytes taken by their head prove unreadable: they go, and are told of. False if they have gone already."""
         with self._lock:
             if self._map.values.get(key) is not value:
-                return
+                return False
             partition = partition_of(EntityId(key.decode()))
             before = self._map.replaced.pop(key, None)
             if before is None:
@@ -262,7 +318,8 @@ class StateReplica(Replica):
             else:
                 self._map.values[key] = before
                 self._map.note_bad(key, partition, -1)
-        self._report((), [BadRecord(self.topic, partition, -1, key, value, f"Unreadable: {error}")])
+        self._report((), [bad or BadRecord(self.topic, partition, -1, key, value, f"Unreadable: {error}")])
+        return True
 
     def _build_names(self) -> None:
         """Decodes without the lock what stands now, then mends what changed meanwhile."""

@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from infra.kafka.broker import Broker
 from infra.topics import init
+from tests.integration.writing import Writer
 
 DELETE_DEADLINE_S = 20.0
 
@@ -40,6 +41,13 @@ def cluster(broker: Broker, cluster_name: str) -> str:
     """A cluster name whose topics exist."""
     init(broker.bootstrap, cluster_name)
     return cluster_name
+
+
+@pytest.fixture
+def writer(broker: Broker, cluster: str) -> Iterator[Writer]:
+    made = Writer(broker.bootstrap, cluster)
+    yield made
+    made.producer.close()
 
 
 def delete_topics(bootstrap: str, cluster: str) -> None:

@@ -7,22 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from connectors.kafka import (
-    END,
     BadRecord,
-    Delivery,
     FaultKind,
-    KafkaAccess,
     LogFault,
-    LogReader,
-    LogRecord,
-    OwnProducer,
-    Place,
 )
-from connectors.kafka.producer import RECORD_BYTES
 from connectors.replica import Change, ControlReplica, EntityChange, NotReady, StaleRecord, StateReplica, entity_key
 from infra.kafka.broker import Broker
 from infra.topics import init
@@ -30,42 +21,14 @@ from schemas.cluster import NodeStatus, Phase, ViewChange, ViewMember
 from schemas.codec import encode
 from schemas.config import ConfigEntity, ConfigRevision, Kind
 from schemas.identifiers import NO_VIEW, EntityId, NodeId, partition_of
-from schemas.states import ServiceState, State
-from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, TOPICS, VIEWS, topic_name
+from schemas.states import State
+from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, VIEWS, topic_name
+from tests.integration.writing import SOON_S, Writer
 from tests.unit.replica.samples import service_state
 from tests.waiting import wait_until
 
 READY_S = 20.0
-SOON_S = 10.0
 NOWHERE = "127.0.0.1:9"  # the discard service, which no machine of ours runs
-
-
-class Writer:
-    """Writes states of one cluster, each acknowledged before the next step of a test."""
-
-    def __init__(self, bootstrap: str, cluster: str) -> None:
-        self.topic = topic_name(cluster, SERVICE_STATES)
-        self.cluster = cluster
-        self.producer = OwnProducer(KafkaAccess(bootstrap, "test-writer"), delivery_timeout_ms=10_000)
-
-    def put(self, *states: ServiceState) -> None:
-        for state in states:
-            self.raw(state.entity_id, encode(state))
-        self.settle()
-
-    def raw(self, entity_id: str, value: bytes | None) -> None:
-        assert self.producer.send(self.topic, partition_of(EntityId(entity_id)), entity_id.encode(), value)
-
-    def settle(self) -> None:
-        assert self.producer.flush(SOON_S) == 0
-        assert self.producer.failed == 0
-
-
-@pytest.fixture
-def writer(broker: Broker, cluster: str) -> Iterator[Writer]:
-    made = Writer(broker.bootstrap, cluster)
-    yield made
-    made.producer.close()
 
 
 @pytest.fixture
@@ -178,6 +141,22 @@ def test_F4_bad_records_are_reported_and_cost_nothing(writer: Writer, replicas: 
     assert {each.topic for each in bad} == {writer.topic}
 
 
+def test_F4_two_bad_records_in_a_row_give_their_place_back_to_the_good_one(writer: Writer, replicas: Replicas) -> None:
+    bad: list[BadRecord] = []
+    states = replicas(on_bad=bad.append)
+    writer.put(service_state("1-0", sequence=3))
+    wait_until(lambda: EntityId("1-0") in states, SOON_S, "the good one is there")
+    for sequence in (9, 10):
+        writer.raw("1-0", encode(service_state("1-0", sequence=sequence))[:-3])
+    wait_until(lambda: len(bad) == 2, SOON_S, "both are reported, each once")
+    assert states[EntityId("1-0")] == service_state("1-0", sequence=3)
+    assert states.encoded(EntityId("1-0")) == encode(service_state("1-0", sequence=3))
+    assert [stale.entity_id for stale in states.unrepaired()] == ["1-0"]
+    writer.put(service_state("1-0", sequence=4))
+    wait_until(lambda: states[EntityId("1-0")].sequence == 4, SOON_S, "the next good one is taken")
+    assert states.unrepaired() == ()
+
+
 def test_F4_bytes_that_prove_bad_only_when_asked_for_are_reported_once(writer: Writer, replicas: Replicas) -> None:
     bad: list[BadRecord] = []
     writer.raw("1-0", encode(service_state("1-0"))[:-3])
@@ -262,57 +241,6 @@ def test_U9_states_stay_and_age_while_kafka_is_away(tmp_path: Path) -> None:
     assert states.rejected == 0
 
 
-def test_a_record_that_its_handler_refuses_costs_no_neighbour(broker: Broker, writer: Writer) -> None:
-    partition = partition_of(EntityId("1-0"))
-    writer.put(*(service_state("1-0", sequence=sequence) for sequence in range(6)))
-    taken: list[int] = []
-    bad: list[BadRecord] = []
-
-    def handle(records: Sequence[LogRecord]) -> None:
-        for record in records:
-            if record.offset() == 3:
-                raise ValueError("not this one")
-            if record.offset() not in taken:
-                taken.append(record.offset())
-
-    reader = LogReader(
-        KafkaAccess(broker.bootstrap, "test-handler"), {Place(writer.topic, partition): 1}, handle, on_bad=bad.append
-    )
-    reader.begin()
-    assert reader.wait_ready(READY_S) is None
-    assert taken == [1, 2, 4, 5]
-    assert [(each.offset, each.error) for each in bad] == [(3, "ValueError: not this one")]
-    assert reader.position(writer.topic, partition) == 6
-    reader.stop()
-    reader.stop()
-
-
-def test_reading_from_the_end_gives_only_what_comes(broker: Broker, writer: Writer) -> None:
-    partition = partition_of(EntityId("1-0"))
-    writer.put(service_state("1-0"))
-    taken: list[int] = []
-    reader = LogReader(
-        KafkaAccess(broker.bootstrap, "test-end"),
-        {Place(writer.topic, partition): END},
-        lambda records: taken.extend(record.offset() for record in records),
-    )
-    reader.begin()
-    assert reader.wait_ready(READY_S) is None
-    writer.put(service_state("1-0", sequence=2))
-    wait_until(lambda: taken == [1], SOON_S, "only the new record")
-    reader.stop()
-
-
-def test_an_offset_that_is_not_there_is_a_fault(broker: Broker, writer: Writer) -> None:
-    reader = LogReader(KafkaAccess(broker.bootstrap, "test-gone"), {Place(writer.topic, 0): 7}, lambda _: None)
-    reader.begin()
-    fault = reader.wait_ready(READY_S)
-    reader.stop()
-    assert fault is not None
-    assert fault.kind is FaultKind.RECORDS_GONE
-    assert "it is 7, there are 0 to 0" in fault.message
-
-
 def test_the_control_replica_reads_three_topics(broker: Broker, cluster: str, writer: Writer) -> None:
     heard: list[tuple[list[EntityChange], int]] = []
     bad: list[BadRecord] = []
@@ -345,56 +273,3 @@ def test_the_control_replica_reads_three_topics(broker: Broker, cluster: str, wr
         assert control.nodes() == {"b0": status}
         assert sorted((each.topic, each.offset) for each in bad) == [(nodes, 1), (views, 0)]
         assert control.positions() == {"config-entities": (2,), "nodes": (2,), "views": (2,)}
-
-
-def test_the_producer_says_when_its_queue_is_full_and_what_it_purged() -> None:
-    settled: list[Delivery] = []
-    access = KafkaAccess(NOWHERE, "test-full")
-    producer = OwnProducer(access, delivery_timeout_ms=60_000, queue_records=3)
-    taken = [producer.send("t", 0, b"k", b"v", settled.append) for _ in range(5)]
-    assert taken == [True, True, True, False, False]
-    assert (producer.sent, producer.refused, producer.waiting()) == (3, 2, 3)
-    producer.purge()
-    wait_until(lambda: len(settled) == 3, SOON_S, "purged records are reported")
-    assert {each.offset for each in settled} == {-1}
-    assert all("_PURGE" in (each.error or "") for each in settled)
-    assert (producer.failed, producer.close()) == (3, 0)
-
-
-def test_the_producer_goes_on_with_a_new_client(broker: Broker, cluster: str, writer: Writer) -> None:
-    settled: list[Delivery] = []
-    writer.put(service_state("1-0"))
-    writer.producer.replace("as after a fatal error")
-    wait_until(lambda: writer.producer.replaced == 1, SOON_S, "replaced")
-    partition = partition_of(EntityId("1-0"))
-    assert writer.producer.send(writer.topic, partition, b"1-0", encode(service_state("1-0")), settled.append)
-    wait_until(lambda: settled, SOON_S, "delivered by the new client")
-    assert settled == [Delivery(writer.topic, partition, 1, None)]
-
-
-def test_S5_a_backlog_of_one_partition_is_sent_in_batches_the_topic_takes(broker: Broker, cluster: str) -> None:
-    producer = OwnProducer(KafkaAccess(broker.bootstrap, "test-backlog"), delivery_timeout_ms=20_000, linger_ms=500)
-    settled: list[Delivery] = []
-    topic, data, records = topic_name(cluster, SERVICE_STATES), encode(service_state("1-0")), 8_000
-    assert len(data) * records > 2 * SERVICE_STATES.record_bytes
-    for number in range(records):
-        assert producer.send(topic, 0, f"{number}-0".encode(), data, settled.append)
-    assert producer.flush(READY_S) == 0
-    assert {each.error for each in settled} == {None}
-    assert (producer.delivered, producer.failed, producer.close()) == (records, 0, 0)
-
-
-def test_the_largest_record_of_each_topic_is_taken(broker: Broker, cluster: str) -> None:
-    producer = OwnProducer(KafkaAccess(broker.bootstrap, "test-largest"), delivery_timeout_ms=20_000, linger_ms=50)
-    settled: list[Delivery] = []
-    for topic in TOPICS:
-        for value in (b"small", bytes(topic.record_bytes), b"small"):
-            assert producer.send(topic_name(cluster, topic), 0, b"key", value, settled.append)
-    assert producer.flush(READY_S) == 0
-    assert [each for each in settled if each.error is not None] == []
-    assert (producer.delivered, producer.close()) == (3 * len(TOPICS), 0)
-
-
-def test_what_can_never_be_sent_raises(writer: Writer) -> None:
-    with pytest.raises(KafkaException, match="Message size too large"):
-        writer.producer.send(writer.topic, 0, b"k", bytes(RECORD_BYTES + 1))
