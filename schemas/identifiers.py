@@ -7,6 +7,7 @@ library and costs about a microsecond.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
@@ -33,6 +34,7 @@ def stable_hash(text: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
+@lru_cache(maxsize=262_144)
 def partition_of(entity: EntityId, partitions: int = PARTITIONS) -> Partition:
     """The partition that holds everything keyed by this entity. Every producer gives it explicitly."""
     return Partition(stable_hash(entity) % partitions)

@@ -31,6 +31,7 @@ from streams.faust_app.app import build_web, group_name
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
 from streams.node.folding import Folding
+from streams.node.garbage import Garbage
 from streams.node.group import Assignment, GroupMembership
 from streams.node.heartbeat import Heartbeat
 from streams.node.leader import Leader, Wanted
@@ -93,6 +94,7 @@ class Node:
         self._failures: dict[int, tuple[int, int]] = {}
         self._rounds = 0
         self.lease = Lease(settings.lease_s)
+        self.garbage = Garbage()
         self.views = Views()
         self.loop = asyncio.get_running_loop()
         self._make_producers()
@@ -233,6 +235,9 @@ class Node:
             self._replace_stuck_producers()
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
+        self.garbage.keep_house(
+            len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
+        )
         self.outbox.flush()
         self.publisher.keep_house()
         self.folding.keep_house()

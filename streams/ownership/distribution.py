@@ -43,6 +43,11 @@ class Placeable:
     node_groups: frozenset[str]
     internal: bool
     partition: Partition
+    kind: tuple[Partition, frozenset[str], bool] = field(init=False, repr=False, compare=False)
+    """All that its owner depends on: services of one kind have one standing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kind", (self.partition, self.node_groups, self.internal))
 
 
 def placeable(
@@ -119,16 +124,18 @@ def distribute(
     """
     placement = place(view.nodes, partitions)
     local = _local_member(view, node, incarnation)
-    known: dict[tuple[Partition, frozenset[str], bool], Standing] = {}
+    known: dict[tuple[Partition, frozenset[str], bool], tuple[Standing, bool]] = {}
     standings: dict[EntityId, Standing] = {}
+    probed: list[EntityId] = []
     for service in services:
-        kind = (service.partition, service.node_groups, service.internal)
-        standing = known.get(kind)
-        if standing is None:
-            standing = known[kind] = _decide(service, view, placement, node, local, clustering)
-        standings[service.entity_id] = standing
-    probed = frozenset(entity_id for entity_id, standing in standings.items() if standing.role in PROBING_ROLES)
-    return Distribution(view.view_id, node, standings, probed)
+        found = known.get(service.kind)
+        if found is None:
+            standing = _decide(service, view, placement, node, local, clustering)
+            found = known[service.kind] = standing, standing.role in PROBING_ROLES
+        standings[service.entity_id], probes = found
+        if probes:
+            probed.append(service.entity_id)
+    return Distribution(view.view_id, node, standings, frozenset(probed))
 
 
 def standing_of(
