@@ -185,11 +185,6 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 repaired += 1
         return repaired
 
-    def record_of(self, service_id: EntityId) -> ServiceState | None:
-        """The last state of a service of ours, as published or taken over."""
-        fold = self.get(service_id)
-        return None if fold is None else fold.record
-
     def _make(self, service_id: EntityId, source: Source = NO_SOURCE) -> ServiceFold:
         config = self._config_of(service_id)
         if config is None or partition_of(service_id) not in self.partitions:

@@ -1,7 +1,7 @@
 """Keeps Python's cycle collector away from what a node holds for good: services, folds, states.
 
 Rule: a full collection walks every container that lives, and holds the interpreter meanwhile: a tenth of a second with
-10,000 services, a second with 70,000, and it comes just when much is made, in a takeover. So whenever the node has grown
+10,000 services, a second with 70,000, and it comes just when much is made, in a takeover. So whenever the node grew
 by GROWTH things, what lives is set aside (`gc.freeze`), for ever. What dies later is still freed by its count of
 references; only a cycle that was alive at such a moment stays, and there are few such moments in a node's life.
 """

@@ -41,7 +41,8 @@ from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
 from streams.node.stall import StallWatch
-from streams.node.twins import NodeIdTaken, listen, must_yield
+from streams.node.stuck import StuckProducers
+from streams.node.twins import ACTIVE, NodeIdTaken, listen, must_yield
 from streams.node.views import Views
 from streams.node.web_source import NodeSource
 from streams.ownership.view import View
@@ -60,7 +61,6 @@ socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10
 """
 PROPOSE_AGAIN_ROUNDS = 10
 STUCK_EVERY_ROUNDS = 10
-STUCK_STREAK = 4
 LEAVE_DEADLINE_S = 5.0
 HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
@@ -91,7 +91,6 @@ class Node:
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
-        self._failures: dict[int, tuple[int, int]] = {}
         self._rounds = 0
         self.lease = Lease(settings.lease_s)
         self.garbage = Garbage()
@@ -137,6 +136,7 @@ class Node:
         self.access = access
         self.bulk = OwnProducer(access, delivery_timeout_ms=timeout_ms)
         self.sss = OwnProducer(access, delivery_timeout_ms=timeout_ms)
+        self.stuck = StuckProducers((self.sss, self.bulk))
         self.quarantine = Quarantine(self.bulk, settings.topic(QUARANTINE), settings.node_id, now_ms)
         self.outbox = Outbox(
             self.sss,
@@ -232,7 +232,7 @@ class Node:
         self._rounds += 1
         self._purge_at_lease_end()
         if self._rounds % STUCK_EVERY_ROUNDS == 0:
-            self._replace_stuck_producers()
+            self.stuck.look(self.lease.holds())
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         self.garbage.keep_house(
@@ -252,35 +252,27 @@ class Node:
             self.bulk.purge()
         self._had_lease = holds
 
-    def _replace_stuck_producers(self) -> None:
-        """A client whose records time out one second after the other, while Kafka shows us our own heartbeat.
-
-        After a broker's orderly restart librdkafka can lose a partition's leader for good (its issue 5430).
-        """
-        for producer in (self.sss, self.bulk):
-            failed, streak = self._failures.get(id(producer), (0, 0))
-            streak = streak + 1 if producer.failed > failed and self.lease.holds() else 0
-            if streak >= STUCK_STREAK:
-                producer.replace("records time out while Kafka answers")
-                streak = 0
-            self._failures[id(producer)] = (producer.failed, streak)
-
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""
         self.phase = Phase.LEAVING
         self.heartbeat.beat_now()
         self.leader.resigned()
-        alone = len(self.views.held.members) <= 1
         self.outbox.flush()
         await self.group.leave(LEAVE_DEADLINE_S)
         self.folding.revoked()
         self.outbox.drop_except(())
-        deadline = self.loop.time() + (0.0 if alone else HANDOVER_DEADLINE_S)
-        while self.monitoring.watches.probed() and self.loop.time() < deadline:
+        deadline = self.loop.time() + HANDOVER_DEADLINE_S
+        while self._has_successor() and self.monitoring.watches.probed() and self.loop.time() < deadline:
             self.heartbeat.loop_turned()
             await asyncio.sleep(HANDOVER_POLL_S)
         left = len(self.monitoring.watches.probed())
-        log.info("handed over", left_without_owner=left, alone=alone)
+        log.info("handed over", left_without_owner=left)
+
+    def _has_successor(self) -> bool:
+        """Whether another member may take over; where all end at once, nobody waits for the other."""
+        nodes, own = self.replicas.control.nodes(), self.settings.node_id
+        others = [nodes.get(member.node) for member in self.views.held.members if member.node != own]
+        return any(status is not None and status.phase in ACTIVE for status in others)
 
     async def _end(self) -> None:
         await self.engines.stop()

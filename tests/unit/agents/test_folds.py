@@ -63,7 +63,7 @@ def test_a_result_becomes_a_state_in_the_table_and_a_line_of_history() -> None:
     assert (state.state, state.owner, state.view_id, state.sequence) == (State.UP, B0, 3, 1)
     assert (state.cause.topic, state.cause.partition, state.cause.offset) == ("probe-results", HERE, 70)
     assert [(line.before, line.after) for line in desk.history] == [(State.UNKNOWN, State.UP)]
-    assert desk.folds.record_of(WEB) == state
+    assert desk.folds[WEB].record == state
     assert desk.folds.folded_runs == 1
 
 
@@ -122,7 +122,7 @@ def test_after_an_assignment_what_another_node_wrote_meanwhile_holds() -> None:
     theirs = changed(mine, view_id=ViewId(8), owner=B1, incarnation="b1-run", sequence=4)
     desk.table[WEB] = encode(theirs)
     desk.folds.assigned([HERE])
-    assert desk.folds.record_of(WEB) == theirs
+    assert desk.folds[WEB].record == theirs
     desk.take(probed(3), view=7)
     assert desk.folds.refused[Refusal.OBSOLETE_VIEW] == 1
 
@@ -332,4 +332,4 @@ def test_a_new_table_makes_every_fold_anew() -> None:
     desk.take(probed(1))
     desk.folds.use_table({})
     assert len(desk.folds) == 0
-    assert desk.folds.record_of(WEB) is None
+    assert desk.folds[WEB].record is None

@@ -13,7 +13,7 @@ from schemas.config import ConfigResult, Kind, NamedEntity, Rejection
 from schemas.identifiers import EntityId
 from schemas.parameters.monitors import MONITOR_TYPES
 from streams.cli.main import VERBS, main, missing_text
-from streams.cli.output import Output, print_rows
+from streams.cli.output import Output
 from streams.cli.sending import tell
 
 
@@ -104,16 +104,3 @@ def test_an_answer_as_lines_and_as_an_object(capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out)["rejections"] == [{"operation": 0, "line": 3, "message": "wrong"}]
     tell(RESULT, Output.YAML)
     assert "accepted: true" in capsys.readouterr().out
-
-
-def test_rows_as_a_table_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [{"name": "web1", "up": True, "groups": ["a", "b"]}, {"name": "[bold]web2", "up": None, "groups": []}]
-    print_rows(("name", "up", "groups"), rows, Output.TABLE)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split() for line in lines] == [
-        ["name", "up", "groups"],
-        ["web1", "yes", "a,", "b"],
-        ["[bold]web2", "-", "-"],
-    ]
-    print_rows(("name",), rows, Output.JSON)
-    assert json.loads(capsys.readouterr().out)[0]["name"] == "web1"
