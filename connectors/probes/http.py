@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes.contract import Kind, Step, Wire
 from connectors.probes.outcome import UP, Outcome, down
+from connectors.probes.secrets import header_secret
 from schemas.probes import Reason
 
 HEADER_BYTES = 64 * 1024
@@ -24,6 +25,7 @@ DEFAULTS: Mapping[str, ParameterValue] = {
     "http_request": "HEAD /",
     "response_codes": ((200, 200),),
     "custom_headers": (),
+    "secret_headers": (),
 }
 """NetScaler's: `HEAD /` and 200. Codes are inclusive ranges; headers are `Name: value`, and a Host replaces ours."""
 
@@ -116,7 +118,8 @@ def request_bytes(binding: Binding, settings: Mapping[str, ParameterValue]) -> b
         raise ValueError(f"http_request {settings['http_request']!r} is no method and path: write it like 'HEAD /'")
     headers = {"host": f"Host: {binding.target}", "user-agent": "User-Agent: watchbill", "accept": "Accept: */*"}
     headers["connection"] = "Connection: close"
-    for line in header_lines(settings["custom_headers"]):
+    secret_headers = secret_header_lines(settings.get("secret_headers", ()))
+    for line in (*header_lines(settings["custom_headers"]), *secret_headers):
         headers[line.partition(":")[0].lower()] = line
     lines = [f"{method} {path} HTTP/1.1", *headers.values(), "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
@@ -132,6 +135,12 @@ def header_lines(value: ParameterValue) -> list[str]:
         if not line.isprintable():
             raise ValueError(f"custom header {line!r} holds control characters")
     return lines
+
+
+def secret_header_lines(value: ParameterValue) -> list[str]:
+    """Headers whose value this node looks up: `Authorization: file:token`. Raises ValueError without the secret."""
+    parts = (line.partition(":") for line in header_lines(value))
+    return [f"{name}: {header_secret(ref.strip())}" for name, _, ref in parts]
 
 
 def code_ranges(value: ParameterValue) -> tuple[tuple[int, int], ...]:

@@ -82,6 +82,7 @@ HTTP_OWN = (
     Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024),
     Parameter("response_codes", Shape.STATUS_CODES, "status codes that mean success", ("200",)),
     Parameter("custom_headers", Shape.HEADERS, "header lines to send besides"),
+    Parameter("secret_headers", Shape.SECRET_HEADERS, "header lines whose value each node looks up"),
 )
 
 MONITOR_TYPES: dict[str, MonitorType] = {
