@@ -14,6 +14,7 @@ from socket import socket
 from time import monotonic_ns, process_time_ns, time_ns
 
 from connectors.engine import frames, limits
+from connectors.engine.datagram import DatagramTransport
 from connectors.engine.due_times import DueTimes
 from connectors.engine.echo import EchoTransport
 from connectors.engine.entry import CONNECTING, IDLE, NEVER, Entry
@@ -49,6 +50,7 @@ class ProbeLoop:
         transports: dict[Wire, Transport] = {
             Wire.STREAM: self._streams,
             Wire.TLS: self._streams,
+            Wire.DATAGRAM: DatagramTransport(self, self._poller),
             Wire.ECHO: EchoTransport(self, self._poller),
         }
         self.table = Table(index, engines, transports, self._due, self._give_up)
@@ -132,7 +134,7 @@ class ProbeLoop:
             try:
                 on_event(entry, event)
             except Exception as error:
-                self._broken(entry, error)
+                self.broken(entry, error)
 
     def _expire(self) -> None:
         while taken := self._deadlines.take(self._patient_ms):
@@ -194,7 +196,7 @@ class ProbeLoop:
             conversation.begin()
             transport.launch(entry)
         except Exception as error:
-            self._broken(entry, error)
+            self.broken(entry, error)
 
     def _schedule_next(self, entry: Entry, pause_ms: int) -> None:
         interval_ms = entry.interval_ms
@@ -219,7 +221,7 @@ class ProbeLoop:
         else:
             entry.downs = 0
 
-    def _broken(self, entry: Entry, error: Exception) -> None:
+    def broken(self, entry: Entry, error: Exception) -> None:
         """A kind or a transport has a bug: say so in the verdict, and go on with the neighbours."""
         if entry.stage is IDLE:
             raise error

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
+from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
 
 DAY_MS = 86_400_000
 LONGEST_MS = 30 * DAY_MS
@@ -56,12 +57,12 @@ def failures_within_retries(given: Settings, effective: Settings) -> str | None:
     return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
 
 
-RULES = (shorter_than_interval, failures_within_retries)
+RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "PING")
+TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS")
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -85,12 +86,20 @@ HTTP_OWN = (
     Parameter("secret_headers", Shape.SECRET_HEADERS, "header lines whose value each node looks up"),
 )
 
+TLS_KIND_OWN = (
+    Parameter("expiry_days", Shape.NUMBER, "DOWN if the certificate expires within so many days", 0, 0, 3650),
+)
+
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
     for row in (
-        MonitorType("TCP", "a TCP connection is accepted", ()),
+        MonitorType("TCP", "a TCP connection is accepted", SECURE_OWN),
         MonitorType("HTTP", "an HTTP request is answered with one of the status codes", HTTP_OWN),
+        MonitorType("HTTPS", "the same over TLS", (*HTTP_OWN, *TLS_OWN)),
         MonitorType("PING", "an ICMP echo is answered", ()),
+        MonitorType(
+            "TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)
+        ),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
