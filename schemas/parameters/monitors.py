@@ -62,7 +62,7 @@ RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS")
+TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV")
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -79,11 +79,25 @@ COMMON = (
     COMMENT,
 )
 
-HTTP_OWN = (
-    Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024),
+HTTP_ANSWER = (
     Parameter("response_codes", Shape.STATUS_CODES, "status codes that mean success", ("200",)),
     Parameter("custom_headers", Shape.HEADERS, "header lines to send besides"),
     Parameter("secret_headers", Shape.SECRET_HEADERS, "header lines whose value each node looks up"),
+    Parameter("trofs_code", Shape.NUMBER, "status code that announces maintenance", low=100, high=599),
+)
+HTTP_OWN = (Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024), *HTTP_ANSWER)
+CONTENT = (
+    Parameter("recv", Shape.ESCAPED, "text that must be in the answer's first 24 KB", low=1, high=1024),
+    Parameter("recv_pattern", Shape.TEXT, "regular expression (RE2) that must match there", low=1, high=1024),
+    Parameter("not_recv", Shape.ESCAPED, "text that must not be there, such as an error", low=1, high=1024),
+    Parameter("not_recv_pattern", Shape.TEXT, "regular expression (RE2) that must not match there", low=1, high=1024),
+)
+TROFS_STRING = Parameter("trofs_string", Shape.ESCAPED, "text there that announces maintenance", low=1, high=1024)
+HTTP_ECV_OWN = (
+    Parameter("send", Shape.TEXT, "method and path", "GET /", 3, 1024),
+    *HTTP_ANSWER,
+    *CONTENT,
+    TROFS_STRING,
 )
 
 TLS_KIND_OWN = (
@@ -100,6 +114,7 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType(
             "TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)
         ),
+        MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
