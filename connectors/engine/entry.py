@@ -14,8 +14,9 @@ from connectors.engine.binding import Binding
 from connectors.engine.placement import placement_hash
 from connectors.engine.runs import RunLength
 from connectors.engine.schedule import phase_ms, spread_of
+from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation
-from connectors.probes.contract import Conversation, Kind, Wire
+from connectors.probes.contract import Conversation, Kind, Preamble, Wire
 from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
@@ -124,7 +125,8 @@ class Entry:
         except ValueError as error:
             self.conversation, self.fault = None, inconclusive(Reason.LOCAL_ERROR, str(error))
         else:
-            self.conversation = self.layer
+            preamble: Preamble | None = getattr(inner, "preamble", None)
+            self.conversation = self.layer if preamble is None else StartTlsConversation(preamble, self.layer)
 
     @property
     def schedulable(self) -> bool:

@@ -14,13 +14,16 @@ from connectors.probes.contract import Conversation, Kind, TaskKind
 from connectors.probes.http import HTTP
 from connectors.probes.http_ecv import HTTP_ECV
 from connectors.probes.https import HTTPS
+from connectors.probes.ldap import LDAP
+from connectors.probes.mysql import MYSQL
 from connectors.probes.outcome import Outcome, inconclusive
+from connectors.probes.pgsql import PGSQL
 from connectors.probes.ping import PING
 from connectors.probes.tcp import TCP
 from connectors.probes.tls import TLS
 from schemas.probes import Reason
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (TCP, HTTP, HTTPS, TLS, PING, HTTP_ECV)}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (TCP, HTTP, HTTPS, TLS, PING, HTTP_ECV, MYSQL, PGSQL, LDAP)}
 
 TASK_NAMES: tuple[str, ...] = ()
 """Kinds that the node's own process probes (`task_kinds.py`); an engine only has their rows in its table."""

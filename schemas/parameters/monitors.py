@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from schemas.parameters.databases import LDAP_OWN, LOGIN_OWN
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
 from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
@@ -62,7 +63,7 @@ RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV")
+TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP")
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -99,6 +100,7 @@ HTTP_ECV_OWN = (
     *CONTENT,
     TROFS_STRING,
 )
+DATABASE_OWN = (*LOGIN_OWN, *CONTENT, *SECURE_OWN)
 
 TLS_KIND_OWN = (
     Parameter("expiry_days", Shape.NUMBER, "DOWN if the certificate expires within so many days", 0, 0, 3650),
@@ -115,6 +117,9 @@ MONITOR_TYPES: dict[str, MonitorType] = {
             "TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)
         ),
         MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
+        MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
+        MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
+        MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
