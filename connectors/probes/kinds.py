@@ -25,7 +25,7 @@ from schemas.probes import Reason
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (TCP, HTTP, HTTPS, TLS, PING, HTTP_ECV, MYSQL, PGSQL, LDAP)}
 
-TASK_NAMES: tuple[str, ...] = ()
+TASK_NAMES = ("DNS", "FTP", "USER")
 """Kinds that the node's own process probes (`task_kinds.py`); an engine only has their rows in its table."""
 
 
