@@ -16,6 +16,7 @@ from connectors.probes.http import HttpConversation
 from connectors.probes.http_body import Framing, HttpBody, Malformed, TooLong, body_of, header
 from connectors.probes.matching import CONTENT, TROFS, Content
 from connectors.probes.outcome import Outcome, down
+from connectors.probes.secure import SECURE
 from schemas.probes import Reason
 
 DEFAULTS: Mapping[str, ParameterValue] = {
@@ -105,4 +106,4 @@ class HttpEcvConversation(HttpConversation):
         return self._content.judge(body.window, f" in the {self._encoding[:20]} body" if self._encoding else "")
 
 
-HTTP_ECV = Kind("HTTP-ECV", Wire.STREAM, DEFAULTS, HttpEcvConversation)
+HTTP_ECV = Kind("HTTP-ECV", Wire.STREAM, {**DEFAULTS, **SECURE}, HttpEcvConversation)

@@ -63,7 +63,7 @@ RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP")
+TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP", "TCP-ECV", "UDP", "UDP-ECV")
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -99,7 +99,16 @@ HTTP_ECV_OWN = (
     *HTTP_ANSWER,
     *CONTENT,
     TROFS_STRING,
+    *SECURE_OWN,
 )
+TCP_ECV_OWN = (
+    Parameter("send", Shape.ESCAPED, "what to say; without it the greeting is awaited", low=1, high=1024),
+    *CONTENT,
+    TROFS_STRING,
+    *SECURE_OWN,
+)
+UDP_OWN = (Parameter("send", Shape.ESCAPED, "what to send", "watchbill", 1, 1024),)
+UDP_ECV_OWN = (Parameter("send", Shape.ESCAPED, "what to send", low=1, high=1024, required=True), *CONTENT)
 DATABASE_OWN = (*LOGIN_OWN, *CONTENT, *SECURE_OWN)
 
 TLS_KIND_OWN = (
@@ -120,6 +129,9 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
         MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
         MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
+        MonitorType("TCP-ECV", "what a TCP connection answers holds what is expected", TCP_ECV_OWN),
+        MonitorType("UDP", "nobody says that no one hears a datagram", UDP_OWN),
+        MonitorType("UDP-ECV", "a datagram is answered with what is expected", UDP_ECV_OWN),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
