@@ -122,9 +122,7 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("HTTP", "an HTTP request is answered with one of the status codes", HTTP_OWN),
         MonitorType("HTTPS", "the same over TLS", (*HTTP_OWN, *TLS_OWN)),
         MonitorType("PING", "an ICMP echo is answered", ()),
-        MonitorType(
-            "TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)
-        ),
+        MonitorType("TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)),
         MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
         MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
         MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
