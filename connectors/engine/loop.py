@@ -29,10 +29,9 @@ from connectors.probes.contract import Wire
 from connectors.probes.kinds import broken
 from connectors.probes.outcome import Outcome, down, inconclusive
 from connectors.probes.policy import enforce
-from schemas.probes import Reason, Verdict
+from schemas.probes import Reason
 
 MS = 1_000_000
-DOWN = Verdict.DOWN
 
 
 class ProbeLoop:
@@ -146,13 +145,15 @@ class ProbeLoop:
     def _overdue(self, entry: Entry) -> None:
         binding = entry.binding
         if entry.stage is CONNECTING or entry.conversation is None:
-            text = f"no connection to {binding.target} within {binding.timeout_ms} ms"
+            text = f"no connection to {binding.target} within {entry.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_CONNECT, text)
         elif entry.unsent:
             text = f"{binding.target} had not taken the last {len(entry.unsent)} bytes within {binding.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_SEND, text)
         else:
             outcome = entry.conversation.overdue()
+        if entry.learning is not None:
+            outcome = entry.learning.explained(outcome)
         if entry.transport is not None:
             entry.transport.abandon(entry)
         self.unanswered(entry, outcome)
@@ -213,13 +214,15 @@ class ProbeLoop:
         reports = entry.run.observe(outcome, response_us, self._wall_ms)
         if reports is not None:
             self.uplink.report(reports, self._now_ms)
-        if outcome.verdict is DOWN:
+        if outcome.verdict is entry.failing:
             entry.downs += 1
             binding = entry.binding
-            if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= binding.window:
+            if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= entry.down_after:
                 self._schedule_next(entry, binding.down_time_ms)
         else:
             entry.downs = 0
+        if entry.learning is not None:
+            entry.timeout_ms = entry.learning.observe(outcome.verdict, response_us, entry.downs >= entry.down_after)
 
     def broken(self, entry: Entry, error: Exception) -> None:
         """A kind or a transport has a bug: say so in the verdict, and go on with the neighbours."""
