@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.probes import Reason, Verdict
+from tests.servers.certified import certified
 from tests.servers.running import Server, free_port, needed, prepare, probe, running
 
 BOUND = {"bind_dn": "cn=watch,dc=example,dc=org", "password_ref": "env:WATCHBILL_SECRET_LDAP"}
@@ -15,6 +16,8 @@ PEOPLE = "ou=people,dc=example,dc=org"
 CONFIGURATION = """
 include /etc/ldap/schema/core.schema
 pidfile {folder}/slapd.pid
+TLSCertificateFile {folder}/server.pem
+TLSCertificateKeyFile {folder}/server.key
 database ldif
 directory {folder}/data
 suffix "dc=example,dc=org"
@@ -47,9 +50,12 @@ def server(folder: Path) -> Iterator[Server]:
     configuration.write_text(CONFIGURATION.format(folder=folder))
     entries.write_text(ENTRIES)
     (folder / "data").mkdir()
+    certified(folder)
     prepare([needed("slapadd", "slapd"), "-f", str(configuration), "-l", str(entries)], folder)
-    port = free_port()
-    with running([slapd, "-f", str(configuration), "-h", f"ldap://127.0.0.1:{port}/", "-d", "256"], port, folder) as up:
+    port, secure_port = free_port(), free_port()
+    (folder / "secure_port").write_text(str(secure_port))
+    urls = f"ldap://127.0.0.1:{port}/ ldaps://127.0.0.1:{secure_port}/"
+    with running([slapd, "-f", str(configuration), "-h", urls, "-d", "256"], port, folder) as up:
         yield up
 
 
@@ -94,6 +100,15 @@ def test_a_name_that_is_none_is_told_in_the_servers_words(server: Server) -> Non
     report = probe("LDAP", server.port, {"base_dn": "not a name"})
     assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.BAD_STATUS)
     assert report.detail == "LDAP search of not a name: invalidDNSyntax (34): invalid DN"
+
+
+def test_M18_secure(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_CA", (folder / "server.pem").read_text())
+    tls = {"secure": True, "tls_verify": True, "ca_ref": "env:WATCHBILL_SECRET_CA"}
+    port = int((folder / "secure_port").read_text())
+    report = probe("LDAP", port, {**tls, **BOUND, "base_dn": PEOPLE})
+    assert (report.verdict, report.detail) == (Verdict.UP, "")
+    assert probe("LDAP", server.port, tls).verdict is Verdict.DOWN
 
 
 def test_a_probe_ends_its_connection_as_a_client_does(server: Server) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from schemas.probes import Reason, Verdict
+from tests.servers.certified import certified
 from tests.servers.running import Server, free_port, needed, prepare, probe, running
 
 MOST_CONNECTIONS = 10
@@ -41,7 +42,9 @@ def start(folder: Path, name: str) -> list[str]:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Server]:
     port = free_port()
-    with running([*start(folder, "data"), f"--port={port}"], port, folder, unprivileged=True) as found:
+    tls = certified(folder, unprivileged=True)
+    secure = [f"--ssl-cert={tls.certificate}", f"--ssl-key={tls.key}"]
+    with running([*start(folder, "data"), *secure, f"--port={port}"], port, folder, unprivileged=True) as found:
         yield found
 
 
@@ -49,6 +52,12 @@ def server(folder: Path) -> Iterator[Server]:
 def password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHBILL_SECRET_MYSQL", "open sesame")
     monkeypatch.setenv("WATCHBILL_SECRET_WRONG", "open barley")
+
+
+def trusting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """Parameters that verify the server's certificate."""
+    monkeypatch.setenv("WATCHBILL_SECRET_CA", (folder / "server.pem").read_text())
+    return {"secure": True, "tls_verify": True, "ca_ref": "env:WATCHBILL_SECRET_CA"}
 
 
 def test_M6_up_by_its_greeting(server: Server) -> None:
@@ -100,6 +109,18 @@ def test_a_refusal_is_told_in_the_servers_words(server: Server, parameters: dict
     assert "barley" not in report.detail
 
 
+def test_M18_secure(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tls = trusting(folder, monkeypatch)
+    query = {**LOGIN, **tls, "sql_query": "SHOW SESSION STATUS LIKE 'Ssl_version'", "recv": "Ssl_version\\tTLSv1"}
+    report = probe("MYSQL", server.port, query)
+    assert (report.verdict, report.detail) == (Verdict.UP, "")
+    assert probe("MYSQL", server.port, tls).verdict is Verdict.UP
+    report = probe("MYSQL", server.port, {**LOGIN, **tls, "password_ref": "env:WATCHBILL_SECRET_WRONG"})
+    assert "MySQL error 1045 (28000): Access denied" in report.detail
+    report = probe("MYSQL", server.port, {**tls, "server_name": "shop.example"})
+    assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.CERTIFICATE)
+
+
 def test_a_server_that_is_full_says_so(server: Server) -> None:
     with ExitStack() as visitors:
         for _ in range(MOST_CONNECTIONS + 1):
@@ -115,5 +136,7 @@ def test_a_stopped_server_is_down(folder: Path) -> None:
     port = free_port()
     with running([*start(folder, "short"), f"--port={port}"], port, folder, unprivileged=True) as server:
         assert probe("MYSQL", port).verdict is Verdict.UP
+        report = probe("MYSQL", port, {"secure": True})
+        assert (report.reason, report.detail[:28]) == (Reason.BAD_STATUS, "the server offers no TLS: sw")
         server.stop()
         assert probe("MYSQL", port).reason is Reason.REFUSED

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from schemas.probes import Reason, Verdict
+from tests.servers.certified import certified
 from tests.servers.running import Server, accepts, free_port, needed, prepare, probe, running
 
 LOGIN = {"user_name": "watch", "password_ref": "env:WATCHBILL_SECRET_PGSQL", "database": "shop"}
+WRONG = "env:WATCHBILL_SECRET_WRONG"
 RULES = """
 local all all trust
 host all old 127.0.0.1/32 md5
@@ -37,6 +39,8 @@ def server(folder: Path) -> Iterator[Server]:
     postgres = [needed("postgres", "postgresql"), "-D", str(data)]
     prepare([*postgres[:1], "--single", "-j", *postgres[1:], "postgres"], folder, unprivileged=True, given=separate())
     where = ["-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-F"]
+    tls = certified(folder, unprivileged=True)
+    where += ["-c", "ssl=on", "-c", f"ssl_cert_file={tls.certificate}", "-c", f"ssl_key_file={tls.key}"]
     with running([*postgres, *where], port, folder, unprivileged=True, ready=lambda: ready(port)) as found:
         yield found
 
@@ -83,10 +87,10 @@ def test_M8_query(server: Server) -> None:
     ("parameters", "words"),
     [
         (
-            {**LOGIN, "password_ref": "env:WATCHBILL_SECRET_WRONG"},
+            {**LOGIN, "password_ref": WRONG},
             "FATAL 28P01: password authentication failed for use",
         ),
-        ({**LOGIN, "user_name": "old", "password_ref": "env:WATCHBILL_SECRET_WRONG"}, "FATAL 28P01: password authent"),
+        ({**LOGIN, "user_name": "old", "password_ref": WRONG}, "FATAL 28P01: password authent"),
         ({"user_name": "stranger"}, "FATAL 28000: no pg_hba.conf entry for host"),
         ({**LOGIN, "user_name": "free", "database": "nowhere"}, 'FATAL 3D000: database "nowhere" does not exist'),
         ({**LOGIN, "user_name": "plain"}, "wants the password of plain in the clear: give secure=yes"),
@@ -98,6 +102,20 @@ def test_a_refusal_is_told_in_the_servers_words(server: Server, parameters: dict
     assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.BAD_STATUS)
     assert words in report.detail
     assert "barley" not in report.detail
+
+
+def test_M18_secure(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_CA", (folder / "server.pem").read_text())
+    tls = {"secure": True, "tls_verify": True, "ca_ref": "env:WATCHBILL_SECRET_CA"}
+    query = {**LOGIN, **tls, "sql_query": "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "recv": "t"}
+    for user in ("watch", "plain"):
+        report = probe("PGSQL", server.port, {**query, "user_name": user})
+        assert (report.verdict, report.detail) == (Verdict.UP, "")
+    assert probe("PGSQL", server.port, tls).verdict is Verdict.UP
+    report = probe("PGSQL", server.port, {**LOGIN, **tls, "user_name": "plain", "password_ref": WRONG})
+    assert "FATAL 28P01: password authentication failed" in report.detail
+    report = probe("PGSQL", server.port, {**tls, "server_name": "shop.example"})
+    assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.CERTIFICATE)
 
 
 def test_a_probe_ends_its_connection_as_a_client_does(server: Server) -> None:
