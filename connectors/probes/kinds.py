@@ -19,6 +19,8 @@ from connectors.probes.mysql import MYSQL
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.pgsql import PGSQL
 from connectors.probes.ping import PING
+from connectors.probes.redis import REDIS
+from connectors.probes.smtp import SMTP
 from connectors.probes.tcp import TCP
 from connectors.probes.tcp_ecv import TCP_ECV
 from connectors.probes.tls import TLS
@@ -26,7 +28,25 @@ from connectors.probes.udp import UDP
 from connectors.probes.udp_ecv import UDP_ECV
 from schemas.probes import Reason
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (TCP, HTTP, HTTPS, TLS, PING, HTTP_ECV, MYSQL, PGSQL, LDAP, TCP_ECV, UDP, UDP_ECV)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        TCP,
+        HTTP,
+        HTTPS,
+        TLS,
+        PING,
+        HTTP_ECV,
+        MYSQL,
+        PGSQL,
+        LDAP,
+        TCP_ECV,
+        UDP,
+        UDP_ECV,
+        SMTP,
+        REDIS,
+    )
+}
 
 TASK_NAMES = ("DNS", "FTP", "USER")
 """Kinds that the node's own process probes (`task_kinds.py`); an engine only has their rows in its table."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.parameters.databases import LDAP_OWN, LOGIN_OWN
+from schemas.parameters.databases import LDAP_OWN, LOGIN_OWN, PASSWORD
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
 from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
@@ -63,7 +63,7 @@ RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP", "TCP-ECV", "UDP", "UDP-ECV")
+TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP", "TCP-ECV", "UDP", "UDP-ECV", "SMTP", "REDIS")
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -124,6 +124,16 @@ DATABASE_OWN = (*LOGIN_OWN, *CONTENT, *SECURE_OWN)
 TLS_KIND_OWN = (
     Parameter("expiry_days", Shape.NUMBER, "DOWN if the certificate expires within so many days", 0, 0, 3650),
 )
+SMTP_OWN = (
+    Parameter("ehlo_domain", Shape.TEXT, "who we say we are", "watchbill.invalid", 1, 253),
+    *SECURE_OWN,
+)
+REDIS_OWN = (
+    Parameter("user_name", Shape.TEXT, "user to log in as; without one the default user", low=1, high=128),
+    PASSWORD,
+    Parameter("redis_role", Shape.CHOICE, "the role it must have", choices=("MASTER", "REPLICA")),
+    *SECURE_OWN,
+)
 
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
@@ -140,6 +150,8 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("TCP-ECV", "what a TCP connection answers holds what is expected", TCP_ECV_OWN),
         MonitorType("UDP", "nobody says that no one hears a datagram", UDP_OWN),
         MonitorType("UDP-ECV", "a datagram is answered with what is expected", UDP_ECV_OWN),
+        MonitorType("SMTP", "a mail server greets and answers EHLO", SMTP_OWN),
+        MonitorType("REDIS", "a Redis server answers PING, and has the role that is wanted", REDIS_OWN),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
