@@ -11,6 +11,7 @@ from pathlib import Path
 
 from connectors.engine.binding import Binding
 from connectors.probes.contract import Conversation, Kind, TaskKind
+from connectors.probes.grpc import GRPC
 from connectors.probes.http import HTTP
 from connectors.probes.http_ecv import HTTP_ECV
 from connectors.probes.https import HTTPS
@@ -40,6 +41,7 @@ KINDS: dict[str, Kind] = {
         MYSQL,
         PGSQL,
         LDAP,
+        GRPC,
         TCP_ECV,
         UDP,
         UDP_ECV,

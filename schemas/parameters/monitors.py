@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.parameters.databases import LDAP_OWN, LOGIN_OWN, PASSWORD
+from schemas.parameters.databases import GRPC_OWN, LDAP_OWN, LOGIN_OWN, PASSWORD
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
 from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
@@ -63,7 +63,23 @@ RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "HTTPS", "PING", "TLS", "HTTP-ECV", "MYSQL", "PGSQL", "LDAP", "TCP-ECV", "UDP", "UDP-ECV", "SMTP", "REDIS")
+TYPE_NAMES = (
+    "TCP",
+    "HTTP",
+    "HTTPS",
+    "PING",
+    "TLS",
+    "HTTP-ECV",
+    "MYSQL",
+    "PGSQL",
+    "LDAP",
+    "GRPC",
+    "TCP-ECV",
+    "UDP",
+    "UDP-ECV",
+    "SMTP",
+    "REDIS",
+)
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -146,7 +162,8 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
         MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
         MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
-        MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
+        MonitorType("LDAP", "GRPC", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
+        MonitorType("GRPC", "the health service of a gRPC server says SERVING", (*GRPC_OWN, *SECURE_OWN)),
         MonitorType("TCP-ECV", "what a TCP connection answers holds what is expected", TCP_ECV_OWN),
         MonitorType("UDP", "nobody says that no one hears a datagram", UDP_OWN),
         MonitorType("UDP-ECV", "a datagram is answered with what is expected", UDP_ECV_OWN),
