@@ -162,7 +162,7 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
         MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
         MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
-        MonitorType("LDAP", "GRPC", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
+        MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
         MonitorType("GRPC", "the health service of a gRPC server says SERVING", (*GRPC_OWN, *SECURE_OWN)),
         MonitorType("TCP-ECV", "what a TCP connection answers holds what is expected", TCP_ECV_OWN),
         MonitorType("UDP", "nobody says that no one hears a datagram", UDP_OWN),
