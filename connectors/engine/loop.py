@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from select import epoll
+from select import epoll, select
 from socket import socket
 from time import monotonic_ns, process_time_ns, time_ns
 
@@ -41,6 +41,7 @@ class ProbeLoop:
         self.index = index
         self.handlers: dict[int, EventHandler] = {}
         self._poller = epoll()
+        self._sleep_on = (self._poller.fileno(),)
         self._streams = StreamTransport(self, self._poller)
         self._due: DueTimes[Entry] = DueTimes()
         self._deadlines: DueTimes[Entry] = DueTimes()
@@ -90,7 +91,9 @@ class ProbeLoop:
     def _wait(self) -> list[tuple[int, int]]:
         """Sleep until something happens or is due; then look at the clock, and for time in which we did not run."""
         timeout_ns = 0 if self._may_begin() else max(0, self._next_ns() - monotonic_ns())
-        events = self._poller.poll(timeout_ns / 1e9, limits.EVENTS)
+        if timeout_ns:
+            select(self._sleep_on, (), (), timeout_ns / 1e9)  # epoll's own sleep is in whole milliseconds, rounded up
+        events = self._poller.poll(0, limits.EVENTS)
         self._tick(timeout_ns)
         return events
 
