@@ -78,11 +78,11 @@ def _shown(kind: Kind, settings: Mapping[str, Setting], of: Mapping[str, Setting
 
 
 def _changed(wanted: Wanted, entity: ConfigEntity) -> Iterator[Step]:
-    rows = table_of(wanted.kind, wanted.settings).by_name
+    rows, own = table_of(wanted.kind, wanted.settings).by_name, KINDS[wanted.kind].disabling.by_name
     differing: dict[str, Setting] = {
         key: wanted.settings.get(key)
         for key in dict.fromkeys((*wanted.settings, *entity.settings))
-        if wanted.settings.get(key) != entity.settings.get(key)
+        if key not in own and wanted.settings.get(key) != entity.settings.get(key)
     }
     if differing:
         before = {key: written(rows[key], entity.settings.get(key)) if key in rows else "?" for key in differing}
@@ -133,6 +133,8 @@ def _binding_settings(binding: WantedBinding, stands: BoundTo | None) -> dict[st
         settings["weight"] = binding.weight
     if binding.enabled is not None and binding.enabled is not (stands.enabled if stands else True):
         settings["state"] = "ENABLED" if binding.enabled else "DISABLED"
+    if binding.shadow is not (stands.shadow if stands else False):
+        settings["shadow"] = "yes" if binding.shadow else "no"
     return settings
 
 

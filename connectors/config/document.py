@@ -36,6 +36,7 @@ class WantedBinding:
     weight: int
     enabled: bool | None
     line: int
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,8 @@ class _Reader:
             weight, state = settings.get("weight", 1), settings.get("state")
             assert isinstance(weight, int)
             enabled = None if state is None else state == "ENABLED"
-            yield WantedBinding(bound, name, weight, enabled, nodes.place_of(name_node).line)
+            line, shadow = nodes.place_of(name_node).line, settings.get("shadow") is True
+            yield WantedBinding(bound, name, weight, enabled, line, shadow)
 
     def _settings(self, kind: Kind, name_node: Any, given: dict[str, tuple[Any, Any]], what: str) -> dict[str, Setting]:
         type_node = given.get("type", (None, None))[1]

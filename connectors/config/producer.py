@@ -25,6 +25,7 @@ from connectors.kafka.settings import KafkaAccess, security_from
 from connectors.replica.base import NotReady
 from schemas.codec import decode, encode
 from schemas.config import ConfigCommand, ConfigResult, Operation
+from schemas.parameters.written_secrets import written_secret
 from schemas.topics import CONFIG_COMMANDS, CONFIG_RESULTS, DEFAULT_CLUSTER, topic_name
 
 DELIVERY_TIMEOUT_MS = 10_000
@@ -37,6 +38,10 @@ class NoAnswer(Exception):
     def __init__(self, command_id: str, message: str) -> None:
         super().__init__(message)
         self.command_id = command_id
+
+
+class SecretWritten(Exception):
+    """A command holds a secret where a reference belongs; the message says what to write. Nothing was sent."""
 
 
 class ConfigProducer:
@@ -65,10 +70,13 @@ class ConfigProducer:
         """Send the operations as one command; its answer, accepted or rejected.
 
         Raises NoAnswer if none came within `deadline_s`, NotReady if Kafka or its topics are not there (nothing was
-        sent), and TooLarge if the command is over its limit (nothing was sent).
+        sent), TooLarge if the command is over its limit and SecretWritten if it holds a secret (nothing was sent).
         """
         command_id = command_id or uuid.uuid4().hex
         command = ConfigCommand(command_id, int(time.time() * 1000), issuer, tuple(operations))
+        fault = written_secret(command.operations)
+        if fault is not None:
+            raise SecretWritten(fault)
         value = encode(command, CONFIG_COMMANDS.record_bytes)
         self._wait_for_results()
         with self._changed:

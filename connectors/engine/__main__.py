@@ -18,11 +18,19 @@ from connectors.engine.limits import usable_sockets
 from connectors.engine.loop import ProbeLoop
 
 PR_SET_PDEATHSIG = 1
+PR_SET_TIMERSLACK = 29
+TIMER_SLACK_NS = 1000
+"""How late the kernel may wake an engine for its convenience; 50 us by default, a twentieth of 1 ms."""
+
+
+def prctl(option: int, value: int) -> None:
+    """Set a property of this process, prctl(2)."""
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
     """Ask the kernel for SIGKILL when the node ends; end now if it already has."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit(0)
 
@@ -36,6 +44,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(arguments.parent)
+    prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS)
     control = socket.socket(fileno=arguments.fd)
     ProbeLoop(arguments.index, arguments.engines, control, usable_sockets(arguments.open_sockets)).run()
 

@@ -41,11 +41,17 @@ class Binding:
     window: int = 1
     """How many probes of one run the fold can still learn from; longer runs are only summed up."""
     down_time_ms: int = 0
-    """Pause between the probes of a target that failed `window` times in a row (M-18); 0 keeps the interval."""
+    """Pause between the probes of a target that failed `down_after` times in a row (M-18); 0 keeps the interval."""
     up_window: int | None = None
     """The same for runs of verdict UP: the fold asks how many successes came in a row, and learns a longer run's length
     when the next run begins. None: as `window`.
     """
+    down_after: int = 0
+    """Failures in a row after which the target is DOWN; 0: as `window`."""
+    reverse: bool = False
+    """An UP is the failure: the verdict is turned by the node, but down time begins after this many of them."""
+    deviation_ms: int = 0
+    """DRTM (M-19): the time-out is the average response time + this; 0 keeps `timeout_ms`."""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
     """The kind's settings with NetScaler's names, such as http_request or response_codes."""
 

@@ -11,16 +11,18 @@ from socket import AF_INET, AF_INET6, SocketType
 from typing import TYPE_CHECKING
 
 from connectors.engine.binding import Binding
+from connectors.engine.learning import dynamic_timeout
 from connectors.engine.placement import placement_hash
 from connectors.engine.runs import RunLength
 from connectors.engine.schedule import phase_ms, spread_of
+from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation
-from connectors.probes.contract import Conversation, Kind, Wire
+from connectors.probes.contract import Conversation, Kind, Preamble, Wire
 from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
 from connectors.probes.secure import tls_settings
-from schemas.probes import Reason
+from schemas.probes import Reason, Verdict
 
 if TYPE_CHECKING:
     from connectors.engine.transport import Transport
@@ -49,12 +51,15 @@ class Entry:
         "binding",
         "conversation",
         "deadline_ms",
+        "down_after",
         "downs",
         "due_ms",
+        "failing",
         "family",
         "fault",
         "interval_ms",
         "layer",
+        "learning",
         "number",
         "owned",
         "phase_ms",
@@ -77,6 +82,10 @@ class Entry:
         self.spread = spread_of(binding.schedule_key)
         self.interval_ms = binding.interval_ms
         self.timeout_ms = binding.timeout_ms
+        self.learning = dynamic_timeout(binding)
+        """What sets `timeout_ms` anew after each probe (M-19); None where it stays."""
+        self.failing = Verdict.UP if binding.reverse else Verdict.DOWN
+        self.down_after = binding.down_after or binding.window
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
         self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET
@@ -124,7 +133,8 @@ class Entry:
         except ValueError as error:
             self.conversation, self.fault = None, inconclusive(Reason.LOCAL_ERROR, str(error))
         else:
-            self.conversation = self.layer
+            preamble: Preamble | None = getattr(inner, "preamble", None)
+            self.conversation = self.layer if preamble is None else StartTlsConversation(preamble, self.layer)
 
     @property
     def schedulable(self) -> bool:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
-RESERVED_FILES = 64
-"""Descriptors kept back for what is not a probe: epoll, the node's socket, ICMP, logs, Python itself."""
+SPARE_SOCKETS = 128
+"""Sockets of each address family kept for the next probes; more are closed."""
+
+RESERVED_FILES = 64 + 2 * SPARE_SOCKETS
+"""Descriptors kept back for what is not a probe: epoll, the node's socket, ICMP, logs, Python itself, spare sockets."""
 
 OUTBOX_BYTES = 16 * 1024 * 1024
 """Reports the node has not read yet. Above it the engine begins no probe until the node reads."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from select import epoll
+from select import epoll, select
 from socket import socket
 from time import monotonic_ns, process_time_ns, time_ns
 
 from connectors.engine import frames, limits
+from connectors.engine.datagram import DatagramTransport
 from connectors.engine.due_times import DueTimes
 from connectors.engine.echo import EchoTransport
 from connectors.engine.entry import CONNECTING, IDLE, NEVER, Entry
@@ -28,10 +29,9 @@ from connectors.probes.contract import Wire
 from connectors.probes.kinds import broken
 from connectors.probes.outcome import Outcome, down, inconclusive
 from connectors.probes.policy import enforce
-from schemas.probes import Reason, Verdict
+from schemas.probes import Reason
 
 MS = 1_000_000
-DOWN = Verdict.DOWN
 
 
 class ProbeLoop:
@@ -41,6 +41,7 @@ class ProbeLoop:
         self.index = index
         self.handlers: dict[int, EventHandler] = {}
         self._poller = epoll()
+        self._sleep_on = (self._poller.fileno(),)
         self._streams = StreamTransport(self, self._poller)
         self._due: DueTimes[Entry] = DueTimes()
         self._deadlines: DueTimes[Entry] = DueTimes()
@@ -49,6 +50,7 @@ class ProbeLoop:
         transports: dict[Wire, Transport] = {
             Wire.STREAM: self._streams,
             Wire.TLS: self._streams,
+            Wire.DATAGRAM: DatagramTransport(self, self._poller),
             Wire.ECHO: EchoTransport(self, self._poller),
         }
         self.table = Table(index, engines, transports, self._due, self._give_up)
@@ -89,7 +91,9 @@ class ProbeLoop:
     def _wait(self) -> list[tuple[int, int]]:
         """Sleep until something happens or is due; then look at the clock, and for time in which we did not run."""
         timeout_ns = 0 if self._may_begin() else max(0, self._next_ns() - monotonic_ns())
-        events = self._poller.poll(timeout_ns / 1e9, limits.EVENTS)
+        if timeout_ns:
+            select(self._sleep_on, (), (), timeout_ns / 1e9)  # epoll's own sleep is in whole milliseconds, rounded up
+        events = self._poller.poll(0, limits.EVENTS)
         self._tick(timeout_ns)
         return events
 
@@ -132,7 +136,7 @@ class ProbeLoop:
             try:
                 on_event(entry, event)
             except Exception as error:
-                self._broken(entry, error)
+                self.broken(entry, error)
 
     def _expire(self) -> None:
         while taken := self._deadlines.take(self._patient_ms):
@@ -144,13 +148,15 @@ class ProbeLoop:
     def _overdue(self, entry: Entry) -> None:
         binding = entry.binding
         if entry.stage is CONNECTING or entry.conversation is None:
-            text = f"no connection to {binding.target} within {binding.timeout_ms} ms"
+            text = f"no connection to {binding.target} within {entry.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_CONNECT, text)
         elif entry.unsent:
             text = f"{binding.target} had not taken the last {len(entry.unsent)} bytes within {binding.timeout_ms} ms"
             outcome = down(Reason.TIMEOUT_SEND, text)
         else:
             outcome = entry.conversation.overdue()
+        if entry.learning is not None:
+            outcome = entry.learning.explained(outcome)
         if entry.transport is not None:
             entry.transport.abandon(entry)
         self.unanswered(entry, outcome)
@@ -194,7 +200,7 @@ class ProbeLoop:
             conversation.begin()
             transport.launch(entry)
         except Exception as error:
-            self._broken(entry, error)
+            self.broken(entry, error)
 
     def _schedule_next(self, entry: Entry, pause_ms: int) -> None:
         interval_ms = entry.interval_ms
@@ -211,15 +217,17 @@ class ProbeLoop:
         reports = entry.run.observe(outcome, response_us, self._wall_ms)
         if reports is not None:
             self.uplink.report(reports, self._now_ms)
-        if outcome.verdict is DOWN:
+        if outcome.verdict is entry.failing:
             entry.downs += 1
             binding = entry.binding
-            if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= binding.window:
+            if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= entry.down_after:
                 self._schedule_next(entry, binding.down_time_ms)
         else:
             entry.downs = 0
+        if entry.learning is not None:
+            entry.timeout_ms = entry.learning.observe(outcome.verdict, response_us, entry.downs >= entry.down_after)
 
-    def _broken(self, entry: Entry, error: Exception) -> None:
+    def broken(self, entry: Entry, error: Exception) -> None:
         """A kind or a transport has a bug: say so in the verdict, and go on with the neighbours."""
         if entry.stage is IDLE:
             raise error

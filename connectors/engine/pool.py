@@ -10,7 +10,10 @@ Everything runs in the node's asyncio loop, and nothing here blocks it.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 
 from connectors.engine import frames
 from connectors.engine.binding import Binding
@@ -19,7 +22,9 @@ from connectors.engine.limits import EngineLimits
 from connectors.engine.process import EngineProcess
 from connectors.engine.runs import RunReport
 from connectors.engine.statistics import EngineStatistics
+from connectors.engine.tasks import TaskProber
 from connectors.probes.policy import NO_RULES, TargetPolicy
+from connectors.probes.task_kinds import task_kinds
 
 SILENT_S = 3.0
 """An engine speaks each second; after this long without a word it is taken for stuck, and killed."""
@@ -42,6 +47,7 @@ class EnginePool:
 
     `on_reports(reports)` is called for each batch, oldest first; `on_engine_lost(engine, why)` when one died or hung.
     `targets` are the rules of what may be probed; an engine has them before its first binding.
+    `scripts` is the folder of scripts that USER monitors may name; None: they are off.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class EnginePool:
         on_engine_lost: Callable[[int, str], None] | None = None,
         limits: EngineLimits | None = None,
         targets: TargetPolicy = NO_RULES,
+        scripts: Path | None = None,
     ) -> None:
         if engines < 1:
             raise ValueError(f"{engines} engines cannot probe anything: give at least 1")
@@ -61,6 +68,8 @@ class EnginePool:
         self._on_engine_lost = on_engine_lost
         self._limits = limits or EngineLimits()
         self._targets = targets
+        self.tasks = TaskProber(task_kinds(scripts), partial(self._report, os.getpid()))
+        """Probes the kinds that no engine does, in this process."""
         self._living: dict[int, EngineProcess] = {}
         self._bindings: dict[int, Binding] = {}
         self._probing: set[int] = set()
@@ -105,11 +114,16 @@ class EnginePool:
         for engine in self._living.values():
             engine.kill()
         self._living.clear()
+        await self.tasks.stop()
 
     def add(self, bindings: Iterable[Binding]) -> None:
-        """Add or replace bindings in every engine's table. A new one is not probed until `set_probing`."""
+        """Add or replace bindings in every engine's table. A new one is not probed until `set_probing`.
+
+        Engines are sent those of task kinds too (C-1), but never told to probe them.
+        """
         rows = list(bindings)
         self._bindings.update((binding.number, binding) for binding in rows)
+        self.tasks.add(rows)
         self._tell(frames.encode_bindings(rows))
 
     def remove(self, numbers: Iterable[int]) -> None:
@@ -118,6 +132,7 @@ class EnginePool:
         self._probing.difference_update(gone)
         for number in gone:
             self._stamps.pop(number, None)
+        self.tasks.remove(gone)
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
@@ -125,8 +140,9 @@ class EnginePool:
 
         `resumed` begin too, but another node has just probed them: their first probes spread over up to 10 s.
         """
-        begin, cease = [number for number in on if number in self._bindings], list(off)
-        resume = [number for number in resumed if number in self._bindings]
+        on, off, resumed = list(on), list(off), list(resumed)
+        self.tasks.set_probing(on, off, resumed)
+        begin, cease, resume = self._engines_own(on), self._engines_own(off), self._engines_own(resumed)
         self._probing.update(begin)
         self._probing.update(resume)
         self._probing.difference_update(cease)
@@ -136,6 +152,9 @@ class EnginePool:
             self._tell(frames.encode_numbers(FrameKind.PROBE_ON, begin))
         if resume:
             self._tell(frames.encode_numbers(FrameKind.PROBE_RESUME, resume))
+
+    def _engines_own(self, numbers: list[int]) -> list[int]:
+        return [number for number in numbers if number in self._bindings and number not in self.tasks]
 
     def _tell(self, data: bytes) -> None:
         for engine in list(self._living.values()):
@@ -151,10 +170,7 @@ class EnginePool:
 
     def _heard(self, engine: EngineProcess, kind: FrameKind, body: bytes) -> None:
         if kind is FrameKind.REPORTS:
-            reports = [self._stamp(engine.pid, report) for report in frames.decode_reports(body)]
-            known = [report for report in reports if report.number in self._bindings]
-            if known:
-                self._on_reports(known)
+            self._report(engine.pid, frames.decode_reports(body))
             return
         first = engine.index not in self.statistics
         self.statistics[engine.index] = frames.decode_statistics(body)
@@ -162,6 +178,12 @@ class EnginePool:
             self._ready.set()
         if first and self._ready.is_set():
             self._share_out()
+
+    def _report(self, pid: int, reports: list[RunReport]) -> None:
+        """Hand on what an engine, or this process itself, says of bindings that are still there."""
+        known = [self._stamp(pid, report) for report in reports if report.number in self._bindings]
+        if known:
+            self._on_reports(known)
 
     def _share_out(self) -> None:
         """Tell every engine who lives."""

@@ -40,7 +40,9 @@ class RunReport:
     response_min_us: int
     """Over the run; 0 if the target never answered."""
     response_avg_us: int
+    """Since the report before, so that who reads it sees what is so now, and not what was yesterday."""
     response_max_us: int
+    """Over the run."""
 
 
 class RunLength:
@@ -112,12 +114,14 @@ class RunLength:
         self.detail = outcome.detail
         self.first_at_ms = self.last_at_ms = at_ms
         self.count = 1
+        self.reported = 0
         self.min_us = self.sum_us = self.max_us = response_us
 
     def _report(self) -> RunReport:
         """The run as it stands, noted as reported in this summary period."""
         if self.verdict is None or self.reason is None:
             raise RuntimeError(f"run of binding {self.number} was reported before its first probe: observe one first")
+        average_us, self.sum_us = self.sum_us // (self.count - self.reported), 0
         self.reported = self.count
         self.summary = (self.last_at_ms - self.spread) // SUMMARY_MS
         return RunReport(
@@ -131,6 +135,6 @@ class RunLength:
             last_at_ms=self.last_at_ms,
             count=self.count,
             response_min_us=self.min_us,
-            response_avg_us=self.sum_us // self.count,
+            response_avg_us=average_us,
             response_max_us=self.max_us,
         )

@@ -37,3 +37,6 @@ class Engine(Protocol):
 
     def unanswered(self, entry: Entry, outcome: Outcome) -> None:
         """The probe ended without an answer: there is no response time."""
+
+    def broken(self, entry: Entry, error: Exception) -> None:
+        """A conversation or a transport has a bug: the probe ends and says so, and its neighbours go on."""

@@ -79,6 +79,19 @@ class SecuredConversation(Conversation, Protocol):
         """The handshake is done; an outcome ends the probe."""
 
 
+class Preamble(Conversation, Protocol):
+    """What a protocol says in plain text before TLS begins on the same connection. Ends with an outcome or `ready`."""
+
+    ready: bool
+    """TLS begins after the bytes of the last step."""
+
+
+class PreambledConversation(Conversation, Protocol):
+    """A conversation whose protocol begins in plain text also where TLS is wanted. Without TLS it opens by itself."""
+
+    preamble: Preamble
+
+
 @dataclass(frozen=True, slots=True)
 class Timed:
     """A task's outcome with a response time of its own, where that is only a part of the probe (FTP: the transfer)."""

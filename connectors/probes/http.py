@@ -2,7 +2,8 @@
 
 Rule: the verdict needs the whole header section, not only the status line: a server that stops in the middle of its
 headers serves nobody. The body is not read. Interim 1xx answers are passed over (RFC 9110, section 15.2). The request
-is made once per binding, and only as much of the answer is parsed as the verdict needs: this is the hot path.
+is made once per binding, and only as much of the answer is parsed as the verdict needs: this is the hot path. Nearly
+every header section comes in one piece; only one that does not is gathered, and looked at from where it went on.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from collections.abc import Mapping
 
 from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes.contract import Kind, Step, Wire
-from connectors.probes.outcome import UP, Outcome, down
+from connectors.probes.outcome import UP, Outcome, down, maintenance
+from connectors.probes.secrets import header_secret
 from schemas.probes import Reason
 
 HEADER_BYTES = 64 * 1024
 """The longest header section that is read; a longer one is the target's failure."""
+
+LAST_END = HEADER_BYTES - len(b"\r\n\r\n")
 
 AFTER_CODE = (b" ", b"\r")
 """What may follow the status code: a reason phrase is optional in practice."""
@@ -24,26 +28,36 @@ DEFAULTS: Mapping[str, ParameterValue] = {
     "http_request": "HEAD /",
     "response_codes": ((200, 200),),
     "custom_headers": (),
+    "secret_headers": (),
+    "trofs_code": 0,
 }
-"""NetScaler's: `HEAD /` and 200. Codes are inclusive ranges; headers are `Name: value`, and a Host replaces ours."""
+"""NetScaler's: `HEAD /` and 200. Codes are inclusive ranges; headers are `Name: value`, and a Host replaces ours. The
+target announces maintenance by trofs_code ("transition out of service"); 0 is none.
+"""
 
 
 class HttpConversation:
-    """One request, one final answer's header section."""
+    """One request, one final answer's header section. `settings` are the binding's, unless another kind fits them."""
 
-    __slots__ = ("_accepted", "_codes", "_pending", "_request", "_timeout_ms")
+    __slots__ = ("_accepted", "_codes", "_passed", "_pending", "_request", "_timeout_ms", "_trofs_code")
 
-    def __init__(self, binding: Binding) -> None:
-        settings = {**DEFAULTS, **binding.parameters}
+    def __init__(self, binding: Binding, settings: Mapping[str, ParameterValue] | None = None) -> None:
+        settings = settings or {**DEFAULTS, **binding.parameters}
         self._request = request_bytes(binding, settings)
         self._codes = code_ranges(settings["response_codes"])
-        self._accepted = frozenset(b" %d" % code for low, high in self._codes for code in range(low, high + 1))
+        self._trofs_code = settings["trofs_code"]
+        codes = {code for low, high in self._codes for code in range(low, high + 1)} - {self._trofs_code}
+        self._accepted = frozenset(b" %d%b" % (code, after) for code in codes for after in AFTER_CODE)
         self._timeout_ms = binding.timeout_ms
         self._pending = b""
+        """A header section that is not complete yet."""
+        self._passed = 0
+        """Bytes of interim answers."""
 
     def begin(self) -> None:
         """Forget the last answer."""
         self._pending = b""
+        self._passed = 0
 
     def connected(self) -> Step:
         """Send the request."""
@@ -52,20 +66,24 @@ class HttpConversation:
     def received(self, data: bytes, /) -> Step:
         """Go on until the header section of a final answer is complete."""
         if self._pending:
+            known = len(self._pending)
             data = self._pending + data
+            if known > len(b"HTTP/1.") and data.find(b"\r\n\r\n", known - 3) < 0:
+                return self._wait(data)
         while True:
             if not data.startswith(b"HTTP/1.") and not b"HTTP/1.".startswith(data[:7]):
                 return down(Reason.BAD_RESPONSE, f"not an HTTP/1 answer: {printable_head(data)}")
             end = data.find(b"\r\n\r\n")
-            if end < 0:
+            if not 0 <= end <= LAST_END:
                 return self._wait(data)
-            if data[8:12] in self._accepted and data[12:13] in AFTER_CODE:
+            if data[8:13] in self._accepted:
                 return UP
             code = status_code(data)
             if not 100 <= code < 200:
-                return self._refuse(code, data)
+                return self._answered(code, data, end)
+            self._passed += end + 4
             data = data[end + 4 :]
-            if not data:
+            if not data or self._passed > HEADER_BYTES:
                 return self._wait(data)
 
     def closed(self) -> Outcome:
@@ -82,15 +100,18 @@ class HttpConversation:
         return down(Reason.TIMEOUT_FIRST_BYTE, f"no answer within {self._timeout_ms} ms")
 
     def _wait(self, data: bytes) -> Step:
-        if len(data) > HEADER_BYTES:
+        if len(data) > HEADER_BYTES or self._passed > HEADER_BYTES:
             return down(Reason.TOO_LARGE, f"header section longer than {HEADER_BYTES} bytes")
         self._pending = data
         return None
 
-    def _refuse(self, code: int, data: bytes) -> Outcome:
+    def _answered(self, code: int, data: bytes, _end: int, /) -> Step:
+        """A final answer whose code is not good enough; its header section ends at `_end`."""
         line = printable_head(data)
         if code == 0:
             return down(Reason.BAD_RESPONSE, f"not an HTTP/1 answer: {line}")
+        if code == self._trofs_code:
+            return maintenance(f"announces maintenance: HTTP {line[9:]}")
         expected = ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in self._codes)
         return down(Reason.BAD_STATUS, f"HTTP {line[9:]}, expected {expected}")
 
@@ -116,7 +137,8 @@ def request_bytes(binding: Binding, settings: Mapping[str, ParameterValue]) -> b
         raise ValueError(f"http_request {settings['http_request']!r} is no method and path: write it like 'HEAD /'")
     headers = {"host": f"Host: {binding.target}", "user-agent": "User-Agent: watchbill", "accept": "Accept: */*"}
     headers["connection"] = "Connection: close"
-    for line in header_lines(settings["custom_headers"]):
+    secret_headers = secret_header_lines(settings.get("secret_headers", ()))
+    for line in (*header_lines(settings["custom_headers"]), *secret_headers):
         headers[line.partition(":")[0].lower()] = line
     lines = [f"{method} {path} HTTP/1.1", *headers.values(), "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
@@ -132,6 +154,12 @@ def header_lines(value: ParameterValue) -> list[str]:
         if not line.isprintable():
             raise ValueError(f"custom header {line!r} holds control characters")
     return lines
+
+
+def secret_header_lines(value: ParameterValue) -> list[str]:
+    """Headers whose value this node looks up: `Authorization: file:token`. Raises ValueError without the secret."""
+    parts = (line.partition(":") for line in header_lines(value))
+    return [f"{name}: {header_secret(ref.strip())}" for name, _, ref in parts]
 
 
 def code_ranges(value: ParameterValue) -> tuple[tuple[int, int], ...]:

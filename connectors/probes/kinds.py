@@ -11,15 +11,46 @@ from pathlib import Path
 
 from connectors.engine.binding import Binding
 from connectors.probes.contract import Conversation, Kind, TaskKind
+from connectors.probes.grpc import GRPC
 from connectors.probes.http import HTTP
+from connectors.probes.http_ecv import HTTP_ECV
+from connectors.probes.https import HTTPS
+from connectors.probes.ldap import LDAP
+from connectors.probes.mysql import MYSQL
 from connectors.probes.outcome import Outcome, inconclusive
+from connectors.probes.pgsql import PGSQL
 from connectors.probes.ping import PING
+from connectors.probes.redis import REDIS
+from connectors.probes.smtp import SMTP
 from connectors.probes.tcp import TCP
+from connectors.probes.tcp_ecv import TCP_ECV
+from connectors.probes.tls import TLS
+from connectors.probes.udp import UDP
+from connectors.probes.udp_ecv import UDP_ECV
 from schemas.probes import Reason
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (TCP, HTTP, PING)}
+KINDS: dict[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        TCP,
+        HTTP,
+        HTTPS,
+        TLS,
+        PING,
+        HTTP_ECV,
+        MYSQL,
+        PGSQL,
+        LDAP,
+        GRPC,
+        TCP_ECV,
+        UDP,
+        UDP_ECV,
+        SMTP,
+        REDIS,
+    )
+}
 
-TASK_NAMES: tuple[str, ...] = ()
+TASK_NAMES = ("DNS", "FTP", "USER")
 """Kinds that the node's own process probes (`task_kinds.py`); an engine only has their rows in its table."""
 
 

@@ -50,6 +50,11 @@ def down(reason: Reason, detail: str) -> Outcome:
     return Outcome(Verdict.DOWN, reason, printable(detail))
 
 
+def maintenance(detail: str) -> Outcome:
+    """The target answers, and says that it goes out of service."""
+    return Outcome(Verdict.MAINTENANCE, Reason.OK, printable(detail))
+
+
 def inconclusive(reason: Reason, detail: str) -> Outcome:
     """We could not ask; the target is not to blame."""
     return Outcome(Verdict.INCONCLUSIVE, reason, printable(detail))

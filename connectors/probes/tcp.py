@@ -1,4 +1,4 @@
-"""TCP: the target is up if it accepts a connection (M-6). Nothing is sent.
+"""TCP: the target is up if it accepts a connection, and with `secure` a TLS handshake (M-6). Nothing is sent.
 
 Rule: the connection is reset at once, not closed: a close would leave a socket in TIME_WAIT for each probe, and
 10,000 probes a second would use up the local ports within seconds. The engine's stream transport does that.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from connectors.engine.binding import Binding
 from connectors.probes.contract import Kind, Step, Wire
 from connectors.probes.outcome import UP, Outcome, down
+from connectors.probes.secure import SECURE
 from schemas.probes import Reason
 
 
@@ -41,4 +42,4 @@ class TcpConversation:
         return down(Reason.TIMEOUT_CONNECT, "no connection")
 
 
-TCP = Kind("TCP", Wire.STREAM, {}, TcpConversation)
+TCP = Kind("TCP", Wire.STREAM, SECURE, TcpConversation)

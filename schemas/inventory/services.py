@@ -26,7 +26,8 @@ ProbeSetting: TypeAlias = "Setting | tuple[tuple[int, int], ...]"
 
 @dataclass(frozen=True, slots=True)
 class MonitorBinding:
-    """One monitor of one service. `counts` is off where monitor or binding is disabled, or the type never decides.
+    """One monitor of one service. `counts` is off where monitor or binding is disabled, where the binding is a shadow
+    (U-7: probed, folded, shown), or where the type never decides.
 
     `settings` are all of the monitor's, by key, with defaults, shared by every binding of the monitor; `probe` are
     those that only its type has, as its probe takes them (status codes as number ranges).
@@ -40,6 +41,7 @@ class MonitorBinding:
     enabled: bool
     settings: Mapping[str, Setting]
     probe: Mapping[str, ProbeSetting]
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,12 @@ class MonitoredService:
     node_groups: tuple[str, ...]
     bindings: tuple[MonitorBinding, ...]
     domain: DomainName | None = None
+    leave_ms: int = 0
+    """Disabled with a delay: how long it is going out of service first. 0 without."""
+    graceful: bool = False
+    flap_changes: int = 0
+    """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
+    flap_window_ms: int = 0
 
 
 def effective(entity: ConfigEntity) -> Mapping[str, Setting]:
@@ -127,7 +135,7 @@ class _View:
     """Derives services from one snapshot; what many services share is worked out once."""
 
     entities: Entities
-    _shared: dict[tuple[EntityId, int, bool], MonitorBinding] = field(default_factory=dict)
+    _shared: dict[tuple[EntityId, int, bool, bool], MonitorBinding] = field(default_factory=dict)
     _monitors: dict[EntityId, tuple[Mapping[str, Setting], Mapping[str, ProbeSetting]]] = field(default_factory=dict)
     _groups: dict[EntityId, Mapping[str, Setting]] = field(default_factory=dict)
 
@@ -157,6 +165,7 @@ class _View:
         group_enabled: bool,
     ) -> MonitoredService:
         domain = _domain(host, settings)
+        leaving = entity.settings if not entity.enabled else settings
         return MonitoredService(
             entity_id=entity.entity_id,
             kind=entity.kind,
@@ -174,10 +183,14 @@ class _View:
             ),
             bindings=tuple([self._binding(b) for b in bound if b.kind is Kind.MONITOR]),
             domain=domain,
+            leave_ms=_number(leaving.get("delay_ms", 0)),
+            graceful=leaving.get("graceful") is True,
+            flap_changes=_number(settings["flap_changes"]),
+            flap_window_ms=_number(settings["flap_window_ms"]),
         )
 
     def _binding(self, bound: BoundTo) -> MonitorBinding:
-        key = (bound.entity_id, bound.weight, bound.enabled)
+        key = (bound.entity_id, bound.weight, bound.enabled, bound.shadow)
         made = self._shared.get(key)
         if made is None:
             made = self._shared[key] = self._new_binding(bound, self.entities.by_id[bound.entity_id])
@@ -194,10 +207,11 @@ class _View:
             monitor_name=monitor.name,
             type=kind,
             weight=bound.weight,
-            counts=enabled and (kind not in MONITOR_TYPES or MONITOR_TYPES[kind].sets_state),
+            counts=enabled and not bound.shadow and (kind not in MONITOR_TYPES or MONITOR_TYPES[kind].sets_state),
             enabled=enabled,
             settings=settings,
             probe=probe,
+            shadow=bound.shadow,
         )
 
 

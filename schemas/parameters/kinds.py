@@ -17,6 +17,7 @@ from schemas.parameters.reading import is_domain
 PORT = Parameter("port", Shape.NUMBER, "its port", low=1, high=65_535, required=True)
 WEIGHT = Parameter("weight", Shape.NUMBER, "its weight in the sum that must reach the threshold", 1, 1, 100)
 BINDING_STATE = Parameter("state", Shape.CHOICE, "DISABLED: does not count", choices=("ENABLED", "DISABLED"))
+SHADOW = Parameter("shadow", Shape.SWITCH, "yes: probed and shown, but never counts", False)
 
 
 RESOLVING = (
@@ -54,9 +55,25 @@ def individual_needs_path_monitor(given: Settings, effective: Settings) -> str |
     return "path_monitor_individual can only be given where path_monitor is on: give path_monitor=yes, or leave it out"
 
 
+def window_needs_changes(given: Settings, effective: Settings) -> str | None:
+    """flap_window is only settable where flap_changes holds anything down (M-20)."""
+    if given.get("flap_window_ms") is None or effective["flap_changes"]:
+        return None
+    return "flap_window can only be given where flap_changes is 1 or more: give flap_changes=5, or leave it out"
+
+
 HEALTH = (
     Parameter("threshold", Shape.NUMBER, "weight of UP monitors needed; 0: every one must be UP", 0, 0, 65_535),
     Parameter("health_monitor", Shape.SWITCH, "no: its monitors do not decide its state", True),
+    Parameter(
+        "flap_changes",
+        Shape.NUMBER,
+        "changes between UP and DOWN within flap_window that are borne; one more holds it DOWN; 0: never held",
+        0,
+        0,
+        16,
+    ),
+    Parameter("flap_window", Shape.DURATION, "also how long a held one must be quiet", 60_000, 1_000, 86_400_000),
     Parameter("path_monitor", Shape.SWITCH, "every node pings it", False),
     Parameter(
         "path_monitor_individual",
@@ -77,9 +94,9 @@ SERVICE = Table(
         STATE,
         COMMENT,
     ),
-    (individual_needs_path_monitor, resolving_needs_a_domain),
+    (individual_needs_path_monitor, resolving_needs_a_domain, window_needs_changes),
 )
-SERVICE_GROUP = Table((*RESOLVING, *HEALTH, STATE, COMMENT), (individual_needs_path_monitor,))
+SERVICE_GROUP = Table((*RESOLVING, *HEALTH, STATE, COMMENT), (individual_needs_path_monitor, window_needs_changes))
 MEMBER = Table((STATE, COMMENT))
 VSERVER = Table(
     (
@@ -109,6 +126,16 @@ ANY_MONITOR = Table((*COMMON, *{row.name: row for kind in MONITOR_TYPES.values()
 """For a monitor whose type is missing or unknown: that fault is told, and not also every parameter it meant."""
 
 
+NO_PARAMETERS = Table(())
+DISABLING = Table(
+    (
+        Parameter("delay", Shape.DURATION, "GOING_OUT_OF_SERVICE this long, then out of service", 0, 0, 604_800_000),
+        Parameter("graceful", Shape.SWITCH, "GOING_OUT_OF_SERVICE until disabled again; with delay, at most so", False),
+    )
+)
+"""How a service is taken out of use (M-20): those it serves may end what they began."""
+
+
 @dataclass(frozen=True, slots=True)
 class KindRow:
     """How people call a kind, in one and in many, and what its entities can do."""
@@ -119,21 +146,22 @@ class KindRow:
     """For a monitor, the parameters of all types; `table_of` answers those of one type."""
     can_disable: bool = True
     can_rename: bool = True
+    disabling: Table = NO_PARAMETERS
+    """What may be given with `disable`. It is kept among the settings until `enable`."""
 
 
 KINDS: dict[Kind, KindRow] = {
     Kind.NODE_GROUP: KindRow("node group", "node_groups", NODE_GROUP, can_disable=False),
     Kind.MONITOR: KindRow("monitor", "monitors", ANY_MONITOR),
-    Kind.SERVICE: KindRow("service", "services", SERVICE),
-    Kind.SERVICE_GROUP: KindRow("service group", "service_groups", SERVICE_GROUP),
-    Kind.MEMBER: KindRow("member", "members", MEMBER, can_rename=False),
+    Kind.SERVICE: KindRow("service", "services", SERVICE, disabling=DISABLING),
+    Kind.SERVICE_GROUP: KindRow("service group", "service_groups", SERVICE_GROUP, disabling=DISABLING),
+    Kind.MEMBER: KindRow("member", "members", MEMBER, can_rename=False, disabling=DISABLING),
     Kind.VSERVER: KindRow("vserver", "vservers", VSERVER),
 }
 """In the order in which they can be added: what is bound comes before what it is bound to."""
 
-MONITOR_BINDING = Table((WEIGHT, BINDING_STATE))
+MONITOR_BINDING = Table((WEIGHT, BINDING_STATE, SHADOW))
 SERVICE_BINDING = Table((WEIGHT,))
-NO_PARAMETERS = Table(())
 
 BINDINGS: dict[tuple[Kind, Kind], Table] = {
     (Kind.SERVICE, Kind.MONITOR): MONITOR_BINDING,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from schemas.parameters.databases import GRPC_OWN, LDAP_OWN, LOGIN_OWN, PASSWORD
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
+from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
 
 DAY_MS = 86_400_000
 LONGEST_MS = 30 * DAY_MS
@@ -56,12 +58,28 @@ def failures_within_retries(given: Settings, effective: Settings) -> str | None:
     return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
 
 
-RULES = (shorter_than_interval, failures_within_retries)
+RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
 
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
 
-TYPE_NAMES = ("TCP", "HTTP", "PING")
+TYPE_NAMES = (
+    "TCP",
+    "HTTP",
+    "HTTPS",
+    "PING",
+    "TLS",
+    "HTTP-ECV",
+    "MYSQL",
+    "PGSQL",
+    "LDAP",
+    "GRPC",
+    "TCP-ECV",
+    "UDP",
+    "UDP-ECV",
+    "SMTP",
+    "REDIS",
+)
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -71,6 +89,16 @@ COMMON = (
     Parameter("failure_retries", Shape.NUMBER, "failures among `retries` that mean DOWN; 0 means all", 0, 0, 32),
     Parameter("success_retries", Shape.NUMBER, "successes in a row that mean UP", 1, 1, 32),
     Parameter("down_time", Shape.DURATION, "pause before a target that is DOWN is probed again", 30_000, 0, LONGEST_MS),
+    Parameter("alert_retries", Shape.NUMBER, "failures in a row that make an alert; 0: none", 0, 0, 32),
+    Parameter(
+        "response_timeout_threshold",
+        Shape.NUMBER,
+        "percent of response_timeout; an answer that takes longer counts as slow and makes an alert; 0: none does",
+        0,
+        0,
+        100,
+    ),
+    Parameter("deviation", Shape.DURATION, "DRTM: time-out = average of the answers + this; 0: off", 0, 0, LONGEST_MS),
     Parameter("reverse", Shape.SWITCH, "a success means DOWN, a failure UP", False),
     Parameter("destination_ip", Shape.ADDRESS, "probe this address instead of the service's"),
     Parameter("destination_port", Shape.NUMBER, "probe this port instead of the service's", low=1, high=65_535),
@@ -78,18 +106,69 @@ COMMON = (
     COMMENT,
 )
 
-HTTP_OWN = (
-    Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024),
+HTTP_ANSWER = (
     Parameter("response_codes", Shape.STATUS_CODES, "status codes that mean success", ("200",)),
     Parameter("custom_headers", Shape.HEADERS, "header lines to send besides"),
+    Parameter("secret_headers", Shape.SECRET_HEADERS, "header lines whose value each node looks up"),
+    Parameter("trofs_code", Shape.NUMBER, "status code that announces maintenance", low=100, high=599),
+)
+HTTP_OWN = (Parameter("http_request", Shape.TEXT, "method and path", "HEAD /", 3, 1024), *HTTP_ANSWER)
+CONTENT = (
+    Parameter("recv", Shape.ESCAPED, "text that must be in the answer's first 24 KB", low=1, high=1024),
+    Parameter("recv_pattern", Shape.TEXT, "regular expression (RE2) that must match there", low=1, high=1024),
+    Parameter("not_recv", Shape.ESCAPED, "text that must not be there, such as an error", low=1, high=1024),
+    Parameter("not_recv_pattern", Shape.TEXT, "regular expression (RE2) that must not match there", low=1, high=1024),
+)
+TROFS_STRING = Parameter("trofs_string", Shape.ESCAPED, "text there that announces maintenance", low=1, high=1024)
+HTTP_ECV_OWN = (
+    Parameter("send", Shape.TEXT, "method and path", "GET /", 3, 1024),
+    *HTTP_ANSWER,
+    *CONTENT,
+    TROFS_STRING,
+    *SECURE_OWN,
+)
+TCP_ECV_OWN = (
+    Parameter("send", Shape.ESCAPED, "what to say; without it the greeting is awaited", low=1, high=1024),
+    *CONTENT,
+    TROFS_STRING,
+    *SECURE_OWN,
+)
+UDP_OWN = (Parameter("send", Shape.ESCAPED, "what to send", "watchbill", 1, 1024),)
+UDP_ECV_OWN = (Parameter("send", Shape.ESCAPED, "what to send", low=1, high=1024, required=True), *CONTENT)
+DATABASE_OWN = (*LOGIN_OWN, *CONTENT, *SECURE_OWN)
+
+TLS_KIND_OWN = (
+    Parameter("expiry_days", Shape.NUMBER, "DOWN if the certificate expires within so many days", 0, 0, 3650),
+)
+SMTP_OWN = (
+    Parameter("ehlo_domain", Shape.TEXT, "who we say we are", "watchbill.invalid", 1, 253),
+    *SECURE_OWN,
+)
+REDIS_OWN = (
+    Parameter("user_name", Shape.TEXT, "user to log in as; without one the default user", low=1, high=128),
+    PASSWORD,
+    Parameter("redis_role", Shape.CHOICE, "the role it must have", choices=("MASTER", "REPLICA")),
+    *SECURE_OWN,
 )
 
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
     for row in (
-        MonitorType("TCP", "a TCP connection is accepted", ()),
+        MonitorType("TCP", "a TCP connection is accepted", SECURE_OWN),
         MonitorType("HTTP", "an HTTP request is answered with one of the status codes", HTTP_OWN),
+        MonitorType("HTTPS", "the same over TLS", (*HTTP_OWN, *TLS_OWN)),
         MonitorType("PING", "an ICMP echo is answered", ()),
+        MonitorType("TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)),
+        MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
+        MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
+        MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
+        MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
+        MonitorType("GRPC", "the health service of a gRPC server says SERVING", (*GRPC_OWN, *SECURE_OWN)),
+        MonitorType("TCP-ECV", "what a TCP connection answers holds what is expected", TCP_ECV_OWN),
+        MonitorType("UDP", "nobody says that no one hears a datagram", UDP_OWN),
+        MonitorType("UDP-ECV", "a datagram is answered with what is expected", UDP_ECV_OWN),
+        MonitorType("SMTP", "a mail server greets and answers EHLO", SMTP_OWN),
+        MonitorType("REDIS", "a Redis server answers PING, and has the role that is wanted", REDIS_OWN),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"

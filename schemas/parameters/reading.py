@@ -29,6 +29,8 @@ SWITCH_WORDS = {"yes": True, "on": True, "true": True, "enabled": True} | {
 HEADERS = 32
 """Header lines of one monitor; more are refused."""
 HEADER_CHARACTERS = 1024
+CREDENTIALS = ("authorization", "proxy-authorization", "cookie")
+"""Headers that are secrets."""
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*[^\r\n\0]*")
 _CODE_RANGE = re.compile(r"(\d{3})(?:\s*-\s*(\d{3}))?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -184,6 +186,9 @@ def _headers(parameter: Parameter, value: object) -> Setting | Unfit:
         if not _HEADER.fullmatch(line) or len(line) > HEADER_CHARACTERS:
             fits = f"a header line is like 'Host: example.org', at most {HEADER_CHARACTERS} characters"
             return _unfit(parameter, line, fits)
+        name = line.partition(":")[0]
+        if name.lower() in CREDENTIALS:
+            return Unfit(f"{parameter.name} cannot hold {name}, which goes into secret_headers: {CURE}")
     return tuple(lines)
 
 

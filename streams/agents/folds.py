@@ -22,7 +22,7 @@ from schemas.probes import ProbeResults, ProbeRun
 from schemas.states import ServiceState, ServiceTransition
 from streams.folding.batch import OwnerOf, fold_results
 from streams.folding.events import NO_SOURCE, ServiceConfig, Source
-from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.facts import Alert, AlertKind, Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
 log = get_logger()
@@ -76,7 +76,10 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._state_of: StateOf = self._decoded
         self._due: dict[EntityId, Source] = {}
         self.partitions: frozenset[Partition] = frozenset()
+        self._timed: dict[EntityId, int] = {}
+        """When time alone changes a service's state, epoch milliseconds."""
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
+        self.alerts: dict[AlertKind, int] = dict.fromkeys(AlertKind, 0)
         self.folded_runs = 0
 
     def use_table(self, table: MutableMapping[str, bytes], state_of: StateOf | None = None) -> None:
@@ -172,6 +175,24 @@ class Folds(Mapping[EntityId, ServiceFold]):
             self._carry_out((Remove(service_id),))
         return len(gone)
 
+    def pass_time(self, leaving: Iterable[EntityId] = ()) -> int:
+        """What is due by now is done; how many services that changed. `leaving` are those whose disable takes a while.
+
+        A fold is made for them if there is none: nothing is reported of a disabled service, so nothing else would.
+        """
+        for service_id in leaving:
+            self.get(service_id)
+        now_ms = self._now_ms()
+        due = [service_id for service_id, due_at_ms in self._timed.items() if due_at_ms <= now_ms]
+        changed = 0
+        for service_id in due:
+            del self._timed[service_id]
+            fold = self.get(service_id)
+            facts = fold.due(now_ms) if fold is not None else ()
+            self._carry_out(facts)
+            changed += bool(facts)
+        return changed
+
     def repair(self, services: Iterable[EntityId]) -> int:
         """Write our last record again where a stale one stands behind it in the log (a woken zombie's); how many."""
         repaired = 0
@@ -191,6 +212,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
             raise KeyError(service_id)
         fold = ServiceFold(service_id, self._state_of(service_id))
         self._folds[service_id] = fold
+        if fold.due_at_ms is not None:
+            self._timed[service_id] = fold.due_at_ms
         self._carry_out(fold.configured(config, source, self._now_ms()))
         return fold
 
@@ -232,11 +255,16 @@ class Folds(Mapping[EntityId, ServiceFold]):
             match fact:
                 case Publish(state):
                     self._table[state.entity_id] = encode(state)
+                    if state.due_at_ms is not None:
+                        self._timed[state.entity_id] = state.due_at_ms
                 case Transition(transition):
                     self._history.put_history(transition.entity_id, encode(transition))
                     _log_transition(transition)
                 case Remove(entity_id):
                     del self._table[entity_id]
+                case Alert():
+                    self.alerts[fact.kind] += 1
+                    log.warning("alert", kind=fact.kind.value, service=fact.entity_id, why=fact.text)
                 case Refuse(_, reason, _):
                     self.refused[reason] += 1
 

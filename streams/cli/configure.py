@@ -40,9 +40,19 @@ def enable(kind: KindWord, names: Names, **common: Any) -> None:
     _each(Verb.ENABLE, kind, names, common)
 
 
-def disable(kind: KindWord, names: Names, **common: Any) -> None:
-    """Take entities out of use: a disabled monitor does not count, a disabled service is out of service."""
-    _each(Verb.DISABLE, kind, names, common)
+def disable(
+    kind: KindWord,
+    names: Names,
+    delay: Annotated[str | None, typer.Option(help="Going out of service this long, such as 60s, then out.")] = None,
+    graceful: Annotated[bool, typer.Option("--graceful", help="Going out of service until disabled again.")] = False,
+    **common: Any,
+) -> None:
+    """Take entities out of use: a disabled monitor does not count, a disabled service is out of service.
+
+    With --delay or --graceful, a service that is UP is GOING_OUT_OF_SERVICE first, and those it serves may end.
+    """
+    settings = given({"delay": delay, "graceful": "yes" if graceful else None})
+    _each(Verb.DISABLE, kind, names, common, settings)
 
 
 def rename(
@@ -64,10 +74,11 @@ def bind(
     words: PairWords,
     weight: Annotated[str | None, typer.Option(help="1-100, default 1; changes that of a binding that stands.")] = None,
     state: Annotated[str | None, typer.Option(help="ENABLED or DISABLED: a disabled binding does not count.")] = None,
+    shadow: Annotated[str | None, typer.Option(help="yes: probed and shown, but never counts. Default no.")] = None,
     **common: Any,
 ) -> None:
     """Bind a monitor to a service, group or member; a service or group to a vserver; a node group to any of these."""
-    extra = [f"{key}={value}" for key, value in given({"weight": weight, "state": state}).items()]
+    extra = [f"{key}={value}" for key, value in given({"weight": weight, "state": state, "shadow": shadow}).items()]
     Sending(**common).deliver([_spoken(pair_operation, Verb.BIND, [*words, *extra])])
 
 
@@ -76,9 +87,11 @@ def unbind(words: PairWords, **common: Any) -> None:
     Sending(**common).deliver([_spoken(pair_operation, Verb.UNBIND, words)])
 
 
-def _each(verb: Verb, kind_word: str, names: list[str], common: dict[str, Any]) -> None:
+def _each(
+    verb: Verb, kind_word: str, names: list[str], common: dict[str, Any], settings: dict[str, Setting] | None = None
+) -> None:
     kind = _spoken(kind_of, kind_word)
-    Sending(**common).deliver([Operation(verb, kind, name, {}) for name in names])
+    Sending(**common).deliver([Operation(verb, kind, name, settings or {}) for name in names])
 
 
 def _spoken(parse: Callable[..., Any], *words: Any) -> Any:

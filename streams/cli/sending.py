@@ -85,7 +85,7 @@ class Sending:
 @contextmanager
 def answered() -> Iterator[None]:
     """Ends the verb with the right code where Kafka, or a node, gave no answer."""
-    from connectors.config.producer import NoAnswer
+    from connectors.config.producer import NoAnswer, SecretWritten
     from connectors.replica.base import NotReady
     from schemas.codec import TooLarge
 
@@ -93,7 +93,7 @@ def answered() -> Iterator[None]:
         yield
     except (NoAnswer, NotReady) as fault:
         fail(str(fault), ExitCode.NO_ANSWER)
-    except TooLarge as fault:
+    except (TooLarge, SecretWritten) as fault:
         fail(str(fault))
 
 

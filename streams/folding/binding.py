@@ -2,9 +2,10 @@
 
 Rule: a report is taken once (its sequence is above the last one of that incarnation) and counts for what is new in it:
 the same run again counts for the growth of its `count`, a new run for all of it. INCONCLUSIVE runs are shown, never
-counted. Why a mutable object among frozen values: in quiet times a report changes two numbers, and to build the
-binding's and the service's values anew for that costs ten times the decision. It never leaves the fold; what leaves is
-`view()`, a value.
+counted; MAINTENANCE counts as a success, for the target answered, and holds the binding in MAINTENANCE until an UP or
+until failures bring it DOWN. Why a mutable object among frozen values: in quiet times a report changes two numbers, and
+to build the binding's and the service's values anew for that costs ten times the decision. It never leaves the fold;
+what leaves is `view()`, a value.
 """
 
 from __future__ import annotations
@@ -14,18 +15,24 @@ from typing import Final
 from schemas.identifiers import EntityId
 from schemas.limits import DETAIL_CHARACTERS
 from schemas.probes import ProbeRun, Reason, Verdict
-from schemas.states import BindingState, BindingVerdict
+from schemas.states import BindingState, BindingVerdict, ProbeFailure
 from streams.folding.events import BindingConfig
-from streams.folding.history import failures, judge, push, rule_of
+from streams.folding.facts import AlertKind
+from streams.folding.history import failures, judge, newest_failures, push, rule_of
 
 DUPLICATE: Final = 0
 """Taken before; nothing changed."""
 COUNTED: Final = 1
 """Numbers grew; nothing that a person would call news."""
 SHOWN: Final = 2
-"""Another verdict, reason or detail, not (yet) another judgement."""
+"""Another verdict, reason or detail, or an alert, not (yet) another judgement."""
 JUDGED: Final = 3
 """Another judgement: the service must be weighed again."""
+
+KEPT_FAILURES: Final = 3
+"""The last failures of a binding that its record shows."""
+
+MAINTENANCE = BindingVerdict.MAINTENANCE
 
 NO_NUMBER: Final = -1
 """Below every sequence and run number."""
@@ -35,9 +42,11 @@ class BindingFold:
     """The working state of one binding."""
 
     __slots__ = (
+        "alert",
         "config",
         "count",
         "detail",
+        "failures",
         "held",
         "last_at_ms",
         "outcomes",
@@ -46,6 +55,8 @@ class BindingFold:
         "rule",
         "run",
         "sequence",
+        "slow",
+        "slow_above_us",
         "state",
         "verdict",
     )
@@ -63,18 +74,24 @@ class BindingFold:
         self.detail = held.detail if held else ""
         self.response_time_us = held.response_time_us if held else 0
         self.last_at_ms = held.last_at_ms if held else 0
+        self.failures = held.failures if held else ()
+        self.slow = held.slow if held else False
+        self.alert: AlertKind | None = None
+        """What the last report that answered SHOWN or JUDGED is to tell people."""
 
     def configure(self, config: BindingConfig) -> None:
         """The binding under other parameters; `judge_again` says what they make of the outcomes so far."""
         self.config = config
         self.rule = rule_of(config.retries, config.failure_retries, config.success_retries)
+        self.slow_above_us = config.slow_above_us
 
     def take(self, run: ProbeRun) -> int:
         """Fold one report; answers DUPLICATE, COUNTED, SHOWN or JUDGED."""
         if run.sequence <= self.sequence:
             return DUPLICATE
         self.sequence = run.sequence
-        fresh = run.count - self.count if run.run == self.run else run.count
+        same_run = run.run == self.run
+        fresh = run.count - self.count if same_run else run.count
         self.run = run.run
         self.count = run.count
         self.last_at_ms = run.last_at_ms
@@ -83,20 +100,66 @@ class BindingFold:
         if verdict is not self.verdict or run.reason is not self.reason or run.detail != self.detail:
             self.verdict, self.reason, self.detail = verdict, run.reason, run.detail
             change = SHOWN
+            if verdict is Verdict.DOWN:
+                self._keep_failure(run, same_run)
         if verdict is Verdict.UP:
             self.response_time_us = run.response_avg_us
+            if self.slow_above_us and self._slowness_changed():
+                change = SHOWN
         elif verdict is Verdict.INCONCLUSIVE:
             return change
         if fresh > 0:
-            self.outcomes, self.held = push(self.outcomes, self.held, verdict is Verdict.DOWN, fresh)
+            failed = verdict is Verdict.DOWN
+            self.outcomes, self.held = push(self.outcomes, self.held, failed, fresh)
+            if failed and self.config.alert_retries and self._failures_reached(fresh):
+                change = SHOWN
             if self.judge_again():
                 change = JUDGED
         return change
 
+    def take_alert(self) -> AlertKind | None:
+        """The alert that is to be told, once."""
+        alert, self.alert = self.alert, None
+        return alert
+
+    def _keep_failure(self, run: ProbeRun, same_run: bool) -> None:
+        """Within one run only the detail is news: the failure is the same one."""
+        kept = self.failures[:-1] if same_run and self.failures else self.failures[1 - KEPT_FAILURES :]
+        self.failures = (*kept, ProbeFailure(run.first_at_ms, run.reason, run.detail[:DETAIL_CHARACTERS]))
+
+    def _slowness_changed(self) -> bool:
+        slow = self.response_time_us > self.slow_above_us
+        if slow is self.slow:
+            return False
+        self.slow = slow
+        self.alert = AlertKind.RESPONSE_SLOW if slow else AlertKind.RESPONSE_IN_TIME
+        return True
+
+    def _failures_reached(self, fresh: int) -> bool:
+        """Whether the last `fresh` failures made `alert_retries` in a row."""
+        failed = newest_failures(self.outcomes)
+        reached = failed - fresh < self.config.alert_retries <= failed
+        if reached:
+            self.alert = AlertKind.PROBES_FAILED
+        return reached
+
     def judge_again(self) -> bool:
         """Judge the outcomes so far; whether the judgement changed."""
         before = self.state
+        if before is MAINTENANCE or self.verdict is Verdict.MAINTENANCE:
+            return self._judge_in_maintenance()
         self.state, self.outcomes, self.held = judge(self.rule, before, self.outcomes, self.held)
+        return self.state is not before
+
+    def _judge_in_maintenance(self) -> bool:
+        """As if UP, and not UP before an UP came: a failure among announcements is one failure, not the end of them."""
+        before = self.state
+        was_up = before is MAINTENANCE
+        state, self.outcomes, self.held = judge(
+            self.rule, BindingVerdict.UP if was_up else before, self.outcomes, self.held
+        )
+        announced = self.verdict is Verdict.MAINTENANCE or (was_up and self.verdict is not Verdict.UP)
+        self.state = MAINTENANCE if announced and state is BindingVerdict.UP else state
         return self.state is not before
 
     def meet_incarnation(self) -> None:
@@ -112,15 +175,27 @@ class BindingFold:
         """Nothing is known any more, as when the service comes back into service. Numbers of reports stay."""
         self.forget_outcomes()
         self.state = BindingVerdict.UNKNOWN
+        self.verdict, self.reason, self.detail = Verdict.INCONCLUSIVE, Reason.UNKNOWN, ""
 
     def cause_text(self) -> str:
         """Such as `http-web: HTTP 503, expected 200 (3 of 3 probes failed)`."""
         name = self.config.monitor_name or self.config.monitor_id
         what = (self.detail or self.reason.value)[:DETAIL_CHARACTERS]
         failed, probes = failures(self.rule, self.outcomes, self.held)
+        if self.verdict is Verdict.MAINTENANCE:
+            return f"{name}: {what}"
         if self.verdict is Verdict.UP:
             return f"{name}: {what} ({probes - failed} of {probes} probes succeeded)"
         return f"{name}: {what} ({failed} of {probes} probes failed)"
+
+    def alert_text(self, kind: AlertKind) -> str:
+        """Such as `http-web: HTTP 503, expected 200 (5 probes failed in a row)`."""
+        name = self.config.monitor_name or self.config.monitor_id
+        if kind is AlertKind.PROBES_FAILED:
+            what = (self.detail or self.reason.value)[:DETAIL_CHARACTERS]
+            return f"{name}: {what} ({newest_failures(self.outcomes)} probes failed in a row)"
+        side = "above" if kind is AlertKind.RESPONSE_SLOW else "no longer above"
+        return f"{name}: response time {self.response_time_us / 1000:g} ms, {side} {self.slow_above_us / 1000:g} ms"
 
     def view(self) -> BindingState:
         """The binding as a value, for the record."""
@@ -138,6 +213,8 @@ class BindingFold:
             self.detail,
             self.response_time_us,
             self.last_at_ms,
+            self.failures,
+            self.slow,
         )
 
 

@@ -37,6 +37,10 @@ class BindingConfig:
     success_retries: int = 1
     monitor_name: str = ""
     """For causes; the id stands in for an empty one."""
+    alert_retries: int = 0
+    """Failures in a row that make an alert; 0: none."""
+    slow_above_us: int = 0
+    """A response that took longer counts as slow; 0: none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,12 @@ class ServiceConfig:
     enabled: bool = True
     threshold: int = 0
     bindings: tuple[BindingConfig, ...] = ()
+    leave_ms: int = 0
+    """Disabled: how long it is GOING_OUT_OF_SERVICE first; 0: not limited in time if `graceful`, else not at all."""
+    graceful: bool = False
+    flap_changes: int = 0
+    """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
+    flap_window_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +97,9 @@ class Configured:
     source: Source = NO_SOURCE
 
 
-Event = Reported | Claimed | Configured
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Time has passed. Only for a service whose record has a `due_at_ms`; at any other time it changes nothing."""
+
+
+Event = Reported | Claimed | Configured | Due

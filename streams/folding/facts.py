@@ -1,7 +1,8 @@
 """What comes out of the fold of one service: a closed set of facts, for the agent to carry out.
 
 Rule: the fold never does anything; it says what is now so. `Publish` goes to `service-states` (it is the SSS), `Remove`
-is its tombstone, `Transition` goes to `service-transitions`, `Refuse` is counted and logged and changes nothing.
+is its tombstone, `Transition` goes to `service-transitions`, `Alert` is for people, `Refuse` is counted and logged and
+changes nothing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,30 @@ class Transition:
     transition: ServiceTransition
 
 
+class AlertKind(Enum):
+    """What an operator asked to be told of; in brackets, NetScaler's trap of the same meaning."""
+
+    PROBES_FAILED = "PROBES_FAILED"
+    """`alert_retries` probes failed in a row (monProbeFailed)."""
+    RESPONSE_SLOW = "RESPONSE_SLOW"
+    """A response came after `response_timeout_threshold` (monRespTimeoutAboveThresh)."""
+    RESPONSE_IN_TIME = "RESPONSE_IN_TIME"
+    """The first one that came before it again (monRespTimeoutBelowThresh)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something about one binding that people are to hear of, whatever the state. Told once; after a crash, perhaps
+    twice.
+    """
+
+    entity_id: EntityId
+    monitor_id: EntityId
+    kind: AlertKind
+    text: str
+    at_ms: int
+
+
 class Refusal(Enum):
     """Why a report or a claim was not taken. The first two are the fence (F3, F5); none of them is an error of ours."""
 
@@ -55,4 +80,4 @@ class Refuse:
     text: str
 
 
-Fact = Publish | Remove | Transition | Refuse
+Fact = Publish | Remove | Transition | Alert | Refuse

@@ -76,6 +76,11 @@ def newest_successes(outcomes: int, held: int) -> int:
     return (outcomes & -outcomes).bit_length() - 1 if outcomes else held
 
 
+def newest_failures(outcomes: int) -> int:
+    """How many outcomes have failed since the last success."""
+    return (~outcomes & (outcomes + 1)).bit_length() - 1
+
+
 def failures(rule: Rule, outcomes: int, held: int) -> tuple[int, int]:
     """(failed, of how many) among the last `retries` outcomes: what a person is told."""
     return (outcomes & rule.failure_window).bit_count(), min(held, rule.retries)

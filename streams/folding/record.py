@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from schemas.identifiers import NodeId, ViewId
+from schemas.parameters.durations import duration_text
 from schemas.probes import PathState
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
@@ -53,6 +54,8 @@ def next_record(
     cause: Cause,
     at_ms: int,
     now_ms: int,
+    due_at_ms: int | None = None,
+    flaps: tuple[int, ...] = (),
 ) -> ServiceState:
     """The service's next state record. `at_ms` is when the event happened, `now_ms` when it was folded."""
     state, up_weight = decided
@@ -79,6 +82,8 @@ def next_record(
         changed_at_ms=before.changed_at_ms if before and same_state else at_ms,
         updated_at_ms=now_ms,
         bindings=tuple([binding.view() for binding in bindings]),
+        due_at_ms=due_at_ms,
+        flaps=flaps,
     )
 
 
@@ -107,6 +112,27 @@ def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
     return sum(times) // len(times) if times else None
 
 
+def was_out(record: ServiceState) -> bool:
+    """Whether the record is of a disabled service. If a target leaves by itself, a binding says so."""
+    if record.state is not State.GOING_OUT_OF_SERVICE:
+        return record.state is State.OUT_OF_SERVICE
+    return all(binding.state is not BindingVerdict.MAINTENANCE for binding in record.bindings)
+
+
+def delay_over_text(config: ServiceConfig) -> str:
+    """What a record says whose state only time has changed."""
+    if config.enabled:
+        return f"no change for {duration_text(config.flap_window_ms)}: no longer held DOWN"
+    return f"disabled, its delay of {duration_text(config.leave_ms)} is over"
+
+
+def disabled_text(config: ServiceConfig) -> str:
+    """How it was disabled: at once, after a while, or when its last connection has ended."""
+    if config.leave_ms:
+        return f"disabled, out of service in {duration_text(config.leave_ms)}"
+    return "disabled, going out of service until disabled without graceful" if config.graceful else "disabled"
+
+
 def config_changes(record: ServiceState, before: ServiceConfig | None, config: ServiceConfig) -> str:
     """What a person should read of a change of configuration."""
     changes = []
@@ -116,8 +142,8 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
         changes.append(f"address {record.ip_address}:{record.port} to {config.ip_address}:{config.port}")
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
-    if (record.state is not State.OUT_OF_SERVICE) != config.enabled:
-        changes.append("enabled" if config.enabled else "disabled")
+    if was_out(record) == config.enabled:
+        changes.append("enabled" if config.enabled else disabled_text(config))
     if before is None or before.bindings != config.bindings:
         changes.append("bindings")
     return "configuration: " + ", ".join(changes)

@@ -18,22 +18,34 @@ from copy import copy
 
 from schemas.identifiers import EntityId, NodeId
 from schemas.probes import ProbeRun
-from schemas.states import Cause, CauseKind, ServiceState, State
+from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, State
 from streams.folding import pacing
-from streams.folding.binding import DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
-from streams.folding.events import Claimed, Event, Reported, Sender, ServiceConfig, Source
-from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.binding import COUNTED, DUPLICATE, SHOWN, BindingFold, new_bindings
+from streams.folding.damping import hold_text, is_flap, note_flap
+from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Sender, ServiceConfig, Source
+from streams.folding.facts import Alert, Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.record import (
     Declared,
     cause_of,
     config_changes,
     declared_by,
     declared_in,
+    delay_over_text,
     mean_response_us,
     next_record,
     transition_of,
+    was_out,
 )
 from streams.folding.weights import decide
+
+SERVING = (State.UP, State.GOING_OUT_OF_SERVICE)
+
+AGREEING = {
+    BindingVerdict.UP: State.UP,
+    BindingVerdict.DOWN: State.DOWN,
+    BindingVerdict.MAINTENANCE: State.GOING_OUT_OF_SERVICE,
+}
+"""The state that a judgement speaks for."""
 
 
 class ServiceFold:
@@ -44,7 +56,7 @@ class ServiceFold:
     differ, the difference is published then.
     """
 
-    __slots__ = ("bindings", "config", "entity_id", "record", "untold")
+    __slots__ = ("bindings", "config", "decided", "due_at_ms", "entity_id", "flaps", "record", "untold")
 
     def __init__(self, entity_id: EntityId, record: ServiceState | None = None) -> None:
         self.entity_id = entity_id
@@ -53,6 +65,11 @@ class ServiceFold:
         self.bindings: dict[EntityId, BindingFold] = {}
         self.untold: EntityId | None = None
         """The binding with a verdict or reason that the last record does not show."""
+        self.decided = record.state if record else State.UNKNOWN
+        """What the bindings ask for, which is not what is shown while the service is held DOWN."""
+        self.due_at_ms = record.due_at_ms if record else None
+        """Until then an enabled service is held DOWN, and a disabled one goes out of service; None: neither."""
+        self.flaps = record.flaps if record else ()
 
     def apply(self, event: Event, now_ms: int) -> Sequence[Fact]:
         """Fold any event, and answer what is now so. `now_ms` is epoch milliseconds."""
@@ -60,6 +77,8 @@ class ServiceFold:
             return self.reported(event.sender, event.owner_in_view, event.runs, now_ms)
         if isinstance(event, Claimed):
             return self.claimed(event.sender, event.owner_in_view, now_ms)
+        if isinstance(event, Due):
+            return self.due(now_ms)
         return self.configured(event.config, event.source, now_ms)
 
     def reported(
@@ -83,10 +102,14 @@ class ServiceFold:
                 facts.append(self._refuse(Refusal.DUPLICATE, f"{run.monitor_id}: {run.sequence} was taken before"))
                 continue
             taken = True
+            if change == COUNTED:
+                continue
             if change == SHOWN:
                 self.untold = run.monitor_id
-            elif change == JUDGED:
+            else:
                 judged.append(binding)
+            if binding.alert is not None:
+                facts += self._alerts(binding)
         if judged:
             facts += self._publish_judged(sender, judged, now_ms)
         elif adopted:
@@ -107,11 +130,13 @@ class ServiceFold:
         if config is None:
             return self._remove()
         before, record = self.config, self.record
+        reenabled = record is not None and config.enabled and was_out(record)
         held = {binding.monitor_id: binding for binding in record.bindings} if record else {}
         self.bindings = new_bindings(config.bindings, self.bindings, held)
         self.config = config
+        self._set_time(before, config, reenabled, now_ms)
         for binding in self.bindings.values():
-            if record is not None and record.state is State.OUT_OF_SERVICE and config.enabled:
+            if reenabled:
                 binding.forget()
             elif record is not None and (record.ip_address, record.port) != (config.ip_address, config.port):
                 binding.forget_outcomes()
@@ -119,7 +144,17 @@ class ServiceFold:
         if record is None or self._shows(record, config):
             return ()
         cause = cause_of(CauseKind.CONFIG, config_changes(record, before, config), source)
-        return self._publish(declared_in(record), self._decide(), cause, now_ms, now_ms)
+        return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
+
+    def due(self, now_ms: int) -> Sequence[Fact]:
+        """Time has passed: the end of a hold or of a graceful disable's delay, if it has come."""
+        config, record = self.config, self.record
+        if config is None or record is None or self.due_at_ms is None or now_ms < self.due_at_ms:
+            return ()
+        self.due_at_ms, self.flaps = None, ()
+        kind = CauseKind.PROBE if config.enabled else CauseKind.CONFIG
+        cause = cause_of(kind, delay_over_text(config), NO_SOURCE)
+        return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
 
     def copy(self) -> ServiceFold:
         """The same fold, to try something on."""
@@ -157,6 +192,9 @@ class ServiceFold:
         config, record = self.config, self.record
         assert config is not None, "a service is decided only while it is configured"
         if not config.enabled:
+            leaving = self.due_at_ms is not None or (config.graceful and not config.leave_ms)
+            if leaving and record is not None and record.state in SERVING:
+                return State.GOING_OUT_OF_SERVICE, record.up_weight
             return State.OUT_OF_SERVICE, 0
         counting = [
             (binding.state, binding.config.weight) for binding in self.bindings.values() if binding.config.counts
@@ -165,16 +203,63 @@ class ServiceFold:
 
     def _publish_judged(self, sender: Sender, judged: list[BindingFold], now_ms: int) -> list[Fact]:
         """Some judgements changed; the cause is the last one that agrees with the state, else the last."""
-        decided = self._decide()
-        agreeing = [binding for binding in judged if binding.state.value == decided[0].value]
-        binding = (agreeing or judged)[-1]
+        before, decided = self.decided, self._settle()
+        if self._flapped(before, now_ms):
+            decided = self._settle()
+        counting = [binding for binding in judged if binding.config.counts]
+        agreeing = [binding for binding in counting if AGREEING.get(binding.state) is decided[0]]
+        binding = (agreeing or counting or judged)[-1]
         cause = cause_of(CauseKind.PROBE, self._cause_text(binding, decided[1]), sender.source)
+        if not counting and self.record is not None:
+            cause = self.record.cause
         return self._publish(declared_by(sender), decided, cause, binding.last_at_ms, now_ms)
+
+    def _flapped(self, before: State, now_ms: int) -> bool:
+        """Whether the bindings ask for a change that counts towards a hold; if so it is noted (M-20)."""
+        config = self.config
+        if config is None or not config.flap_changes or not is_flap(before, self.decided):
+            return False
+        held, window_ms = self.due_at_ms is not None, config.flap_window_ms
+        self.flaps, self.due_at_ms = note_flap(self.flaps, held, config.flap_changes, window_ms, now_ms)
+        return True
+
+    def _settle(self) -> tuple[State, int]:
+        """What the bindings ask for, noted, and what is shown of it: DOWN while the service is held."""
+        state, up_weight = self._decide()
+        self.decided = state
+        held = self._held and state in SERVING
+        return (State.DOWN if held else state), up_weight
+
+    @property
+    def _held(self) -> bool:
+        return self.due_at_ms is not None and self.config is not None and self.config.enabled
+
+    def _set_time(self, before: ServiceConfig | None, config: ServiceConfig, reenabled: bool, now_ms: int) -> None:
+        """A delay begins when the service is disabled; one that runs goes on, also under another fold."""
+        record = self.record
+        if config.enabled:
+            if reenabled or not config.flap_changes:
+                self.due_at_ms, self.flaps = None, ()
+            return
+        leaving = before is None or (not before.enabled and before.leave_ms == config.leave_ms)
+        goes_on = leaving and record is not None and record.state is State.GOING_OUT_OF_SERVICE
+        if self.due_at_ms is None or not goes_on:
+            serves = record is not None and record.state in SERVING
+            self.due_at_ms = now_ms + config.leave_ms if config.leave_ms and serves else None
+        self.flaps = ()
+
+    def _alerts(self, binding: BindingFold) -> Sequence[Fact]:
+        """What the binding is to tell people; one that does not count tells nothing."""
+        kind = binding.take_alert()
+        if kind is None or not binding.config.counts:
+            return ()
+        text = binding.alert_text(kind)
+        return (Alert(self.entity_id, binding.config.monitor_id, kind, text, binding.last_at_ms),)
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
         text = f"monitored by {sender.node_id} under view {sender.view_id}"
         cause = cause_of(CauseKind.OWNERSHIP, text, sender.source)
-        return self._publish(declared_by(sender), self._decide(), cause, now_ms, now_ms)
+        return self._publish(declared_by(sender), self._settle(), cause, now_ms, now_ms)
 
     def _publish_paced(self, source: Source, now_ms: int) -> Sequence[Fact]:
         """No judgement changed: untold news or a moved response time, if it is time for them."""
@@ -186,24 +271,27 @@ class ServiceFold:
         binding = self.bindings.get(self.untold) if self.untold is not None else None
         if binding is not None:
             cause = cause_of(CauseKind.PROBE, self._cause_text(binding, record.up_weight), source)
-            return self._publish(declared_in(record), self._decide(), cause, binding.last_at_ms, now_ms)
+            cause = cause if binding.config.counts else record.cause
+            return self._publish(declared_in(record), self._settle(), cause, binding.last_at_ms, now_ms)
         if quiet_ms < pacing.SUMMARY_INTERVAL_MS:
             return ()
         if pacing.moved(record.response_time_us, mean_response_us(self.bindings.values())):
-            return self._publish(declared_in(record), self._decide(), record.cause, now_ms, now_ms)
+            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
         return ()
 
     def _cause_text(self, binding: BindingFold, up_weight: int) -> str:
         config = self.config
         weighed = f"; weight {up_weight} of {config.threshold}" if config and config.threshold > 0 else ""
-        return binding.cause_text() + weighed
+        held = hold_text(self.flaps, config.flap_window_ms) if config and self._held else ""
+        return binding.cause_text() + weighed + held
 
     def _publish(
         self, declared: Declared, decided: tuple[State, int], cause: Cause, at_ms: int, now_ms: int
     ) -> list[Fact]:
         before, config = self.record, self.config
         assert config is not None, "a service is published only while it is configured"
-        record = next_record(before, config, declared, decided, self.bindings.values(), cause, at_ms, now_ms)
+        bindings, due_at_ms = self.bindings.values(), self.due_at_ms
+        record = next_record(before, config, declared, decided, bindings, cause, at_ms, now_ms, due_at_ms, self.flaps)
         self.record, self.untold = record, None
         facts: list[Fact] = [Publish(record)]
         was = before.state if before else State.UNKNOWN
@@ -216,12 +304,15 @@ class ServiceFold:
             return ()
         self.config = self.record = self.untold = None
         self.bindings = {}
+        self.decided, self.due_at_ms, self.flaps = State.UNKNOWN, None, ()
         return (Remove(self.entity_id),)
 
     def _shows(self, record: ServiceState, config: ServiceConfig) -> bool:
         """Whether a record already says all that this configuration makes of the service."""
         shown = (record.name, record.ip_address, record.port, record.threshold, (record.state, record.up_weight))
-        wanted = (config.name, config.ip_address, config.port, config.threshold, self._decide())
+        wanted = (config.name, config.ip_address, config.port, config.threshold, self._settle())
+        if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps):
+            return False
         return shown == wanted and {binding.monitor_id: binding.state for binding in record.bindings} == {
             monitor_id: binding.state for monitor_id, binding in self.bindings.items()
         }

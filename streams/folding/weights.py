@@ -5,6 +5,9 @@ A binding that was never judged is neither: while the service has never been dec
 as it could change it; once the service was decided, a binding just bound must not turn it DOWN by not having answered
 yet, so it is left out under threshold 0 and counts as not UP under a threshold. Why not simply count it as DOWN: each
 `bind` would then be an outage of one probe interval.
+
+A binding whose target announces maintenance counts as UP, for the target still serves whom it serves; where the answer
+would be UP, it is GOING_OUT_OF_SERVICE then.
 """
 
 from __future__ import annotations
@@ -17,9 +20,13 @@ Weighed = tuple[BindingVerdict, int]
 """(judgement, weight) of a binding that counts; disabled bindings and shadow monitors are not among them."""
 
 
+DECIDED = (State.UP, State.DOWN, State.GOING_OUT_OF_SERVICE)
+
+
 def decide(previous: State, bindings: Iterable[Weighed], threshold: int) -> tuple[State, int]:
     """(state, sum of the weights now UP). `previous` is UNKNOWN for a service that was never decided."""
     up = down = undecided = judged = 0
+    serving = State.UP
     for verdict, weight in bindings:
         if verdict is BindingVerdict.UP:
             up += weight
@@ -27,16 +34,20 @@ def decide(previous: State, bindings: Iterable[Weighed], threshold: int) -> tupl
         elif verdict is BindingVerdict.DOWN:
             down += weight
             judged += 1
+        elif verdict is BindingVerdict.MAINTENANCE:
+            up += weight
+            judged += 1
+            serving = State.GOING_OUT_OF_SERVICE
         else:
             undecided += weight
     if not judged:
         return State.UNKNOWN, 0
-    never_decided = previous is not State.UP and previous is not State.DOWN
+    never_decided = previous not in DECIDED
     if threshold > 0:
         if up >= threshold:
-            return State.UP, up
+            return serving, up
         open_yet = never_decided and up + undecided >= threshold
         return (State.UNKNOWN if open_yet else State.DOWN), up
     if down:
         return State.DOWN, up
-    return (State.UNKNOWN if never_decided and undecided else State.UP), up
+    return (State.UNKNOWN if never_decided and undecided else serving), up

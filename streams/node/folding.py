@@ -143,6 +143,8 @@ class Folding:
         if not self._host.monitoring.watches.unconfirmed:  # after a takeover, not in the middle of one
             self.folds.make_up()
             self.folds.let_go()
+        if self._host.lease.holds():
+            self.folds.pass_time(self._host.monitoring.inventory.leaving)
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])

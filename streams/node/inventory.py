@@ -45,6 +45,8 @@ class Inventory:
         self.services: dict[EntityId, MonitoredService] = {}
         self.placeables: dict[EntityId, Placeable] = {}
         self.numbered: dict[int, Numbered] = {}
+        self.leaving: set[EntityId] = set()
+        """Disabled services whose disable takes a while."""
         self._numbers: dict[EntityId, tuple[int, ...]] = {}
         self._configs: dict[EntityId, ServiceConfig] = {}
         self._next_number = 1
@@ -87,11 +89,14 @@ class Inventory:
         """Whether placement sees a difference."""
         before = self.placeables.get(service_id)
         self._configs.pop(service_id, None)
+        self.leaving.discard(service_id)
         if service is None:
             del self.services[service_id]
             del self.placeables[service_id]
             return True
         self.services[service_id] = service
+        if service.leave_ms and not service.enabled:
+            self.leaving.add(service_id)
         after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal)
         self.placeables[service_id] = after
         return before != after
@@ -122,7 +127,8 @@ class Inventory:
 def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
     """A binding as engines take it. Windows are what the fold looks back at: more it cannot learn from a run."""
     settings = bound.settings
-    failures, successes = _whole(settings, "retries"), _whole(settings, "success_retries")
+    retries, successes = _whole(settings, "retries"), _whole(settings, "success_retries")
+    failures = max(retries, _whole(settings, "alert_retries"))
     if settings["reverse"] is True:
         failures, successes = successes, failures
     return Binding(
@@ -139,6 +145,9 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         window=failures,
         up_window=successes,
         down_time_ms=_whole(settings, "down_time_ms"),
+        down_after=_whole(settings, "failure_retries") or retries,
+        reverse=settings["reverse"] is True,
+        deviation_ms=_whole(settings, "deviation_ms"),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )
 
@@ -153,6 +162,10 @@ def service_config(service: MonitoredService) -> ServiceConfig:
         enabled=service.enabled,
         threshold=service.threshold,
         bindings=tuple([_binding_config(bound) for bound in service.bindings]) if service.health_monitor else (),
+        leave_ms=service.leave_ms,
+        graceful=service.graceful,
+        flap_changes=service.flap_changes,
+        flap_window_ms=service.flap_window_ms,
     )
 
 
@@ -165,6 +178,10 @@ def _binding_config(bound: MonitorBinding) -> BindingConfig:
         failure_retries=_whole(bound.settings, "failure_retries"),
         success_retries=_whole(bound.settings, "success_retries"),
         monitor_name=bound.monitor_name,
+        alert_retries=_whole(bound.settings, "alert_retries"),
+        slow_above_us=_whole(bound.settings, "response_timeout_ms")
+        * _whole(bound.settings, "response_timeout_threshold")
+        * 10,
     )
 
 

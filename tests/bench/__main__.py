@@ -21,6 +21,7 @@ BENCHES = {
     "pipeline": "tests.bench.pipeline",
     "failover": "tests.bench.failover",
     "probes": "tests.bench.probes",
+    "intervals": "tests.bench.intervals",
 }
 """Bench name to the module that has it."""
 

@@ -52,6 +52,11 @@ def cpu_s(pid: int) -> float:
     return times.user + times.system
 
 
+def kept_waiting_s(pid: int) -> float:
+    """Time in which the process's first thread could have run and another program had the core."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def pin(pid: int, core: int) -> None:
     """Keep every thread of a process on one core."""
     for thread in psutil.Process(pid).threads():

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -196,8 +196,8 @@ def read_answer(client: socket.socket) -> bytes:
     return body
 
 
-def bindings(load: Load) -> list[Binding]:
-    """As many bindings with retries and a time-out, as the node would make them."""
+def bindings(load: Load, address_of: Callable[[int], str] = lambda number: "127.0.0.1") -> list[Binding]:
+    """As many bindings with retries and a time-out, as the node would make them; `address_of` gives their targets."""
     return [
         Binding(
             number=number,
@@ -206,7 +206,7 @@ def bindings(load: Load) -> list[Binding]:
             monitor_id=EntityId(f"{number}-1"),
             monitor_name=f"monitor{number}",
             kind=load.kind,
-            ip="127.0.0.1",
+            ip=address_of(number),
             port=load.port,
             interval_ms=load.interval_ms,
             timeout_ms=TIMEOUT_MS,
@@ -217,24 +217,28 @@ def bindings(load: Load) -> list[Binding]:
     ]
 
 
+def engine_prober(load: Load) -> AbstractContextManager[Prober]:
+    """Our engine."""
+    return probing(bindings(load))
+
+
 @contextmanager
-def engine_prober(load: Load, on_reports: Callable[[list[RunReport]], None] = lambda _: None) -> Iterator[Prober]:
-    """One engine behind its pool, whose loop runs in a thread of this process."""
+def probing(rows: list[Binding]) -> Iterator[Prober]:
+    """One engine behind its pool, whose loop runs in a thread of this process; it probes these bindings."""
     failed = [0]
 
     def heard(reports: list[RunReport]) -> None:
         failed[0] += sum(report.verdict is not Verdict.UP for report in reports)
-        on_reports(reports)
 
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin() -> EnginePool:
-        pool = EnginePool(1, heard, lambda index, why: failed.__setitem__(0, load.checks))
+        pool = EnginePool(1, heard, lambda index, why: failed.__setitem__(0, len(rows)))
         await pool.start()
-        pool.add(bindings(load))
-        pool.set_probing(on=range(1, load.checks + 1))
+        pool.add(rows)
+        pool.set_probing(on=[row.number for row in rows])
         return pool
 
     pool = asyncio.run_coroutine_threadsafe(begin(), loop).result(READY_S * 2)

@@ -15,7 +15,7 @@ from schemas.identifiers import EntityId
 from schemas.inventory.entities import Entities
 from schemas.inventory.names import MEMBER_RULE, NAME_RULE, is_name, member_name
 from schemas.parameters.checking import check_added, check_changed
-from schemas.parameters.kinds import BINDINGS, KINDS, table_of
+from schemas.parameters.kinds import BINDINGS, KINDS, NO_PARAMETERS, table_of
 from streams.folding.config.overlay import Draft, Overlay
 from streams.folding.config.suggestions import nearest
 
@@ -180,9 +180,10 @@ def _bind(work: Work, operation: Operation, _: EntityId) -> Faults:
     if checked.faults:
         return [f"{what}: {fault}" for fault in checked.faults]
     weight = checked.kept.get("weight", now.weight if now else 1)
+    shadow = checked.kept.get("shadow", now is not None and now.shadow) is True
     enabled = checked.kept["state"] == "ENABLED" if "state" in checked.kept else now is None or now.enabled
     assert isinstance(weight, int)
-    work.overlay.bind(holder, BoundTo(bound.kind, bound.entity_id, weight, enabled))
+    work.overlay.bind(holder, BoundTo(bound.kind, bound.entity_id, weight, enabled, shadow))
     return []
 
 
@@ -230,9 +231,14 @@ def _switch(work: Work, operation: Operation, enabled: bool) -> Faults:
     draft = work.overlay.find(operation.kind, operation.name)
     if draft is None:
         return [work.missing(operation.kind, operation.name)]
-    draft.enabled = enabled
     work.name(draft)
-    return []
+    table = KINDS[operation.kind].disabling
+    checked = check_added(table if not enabled else NO_PARAMETERS, operation.settings)
+    if not checked.faults:
+        draft.enabled = enabled
+        draft.settings = {key: value for key, value in draft.settings.items() if key not in table.by_name}
+        draft.settings |= {key: value for key, value in checked.kept.items() if value}
+    return [f"{called(draft.kind, draft.name)}: {fault}" for fault in checked.faults]
 
 
 _VERBS: dict[Verb, Callable[[Work, Operation, EntityId], Faults]] = {

@@ -11,20 +11,24 @@ from schemas.states import BindingVerdict, State
 from streams.folding.weights import Weighed, decide
 
 BINDINGS = st.lists(st.tuples(st.sampled_from(BindingVerdict), st.integers(1, 100)), max_size=5)
-JUDGED = st.lists(st.tuples(st.sampled_from([BindingVerdict.UP, BindingVerdict.DOWN]), st.integers(1, 100)), min_size=1)
+ANSWERS = [BindingVerdict.UP, BindingVerdict.DOWN, BindingVerdict.MAINTENANCE]
+SERVING = (BindingVerdict.UP, BindingVerdict.MAINTENANCE)
+JUDGED = st.lists(st.tuples(st.sampled_from(ANSWERS), st.integers(1, 100)), min_size=1)
 THRESHOLDS = st.just(0) | st.integers(1, 300)
 
 
 def sentence(bindings: list[Weighed], threshold: int) -> State:
-    """T13, for bindings that were all judged."""
-    up = [weight for verdict, weight in bindings if verdict is BindingVerdict.UP]
-    holds = sum(up) >= threshold if threshold else len(up) == len(bindings)
-    return State.UP if holds else State.DOWN
+    """T13, for bindings that were all judged; and M-18, a target that announces maintenance still serves."""
+    up = [weight for verdict, weight in bindings if verdict in SERVING]
+    if not (sum(up) >= threshold if threshold else len(up) == len(bindings)):
+        return State.DOWN
+    announced = any(verdict is BindingVerdict.MAINTENANCE for verdict, _ in bindings)
+    return State.GOING_OUT_OF_SERVICE if announced else State.UP
 
 
 @given(st.sampled_from(State), JUDGED, THRESHOLDS)
 def test_T13_judged_bindings_decide_by_the_sentence(previous: State, bindings: list[Weighed], threshold: int) -> None:
-    up_weight = sum(weight for verdict, weight in bindings if verdict is BindingVerdict.UP)
+    up_weight = sum(weight for verdict, weight in bindings if verdict in SERVING)
     assert decide(previous, bindings, threshold) == (sentence(bindings, threshold), up_weight)
 
 

@@ -22,7 +22,13 @@ SERVICE = EntityId("5-0")
 NODES = (NodeId("b0"), NodeId("b1"))
 MONITORS = (EntityId("6-0"), EntityId("6-1"))
 
-REASONS = {Verdict.UP: Reason.OK, Verdict.DOWN: Reason.REFUSED, Verdict.INCONCLUSIVE: Reason.LOCAL_ERROR}
+REASONS = {
+    Verdict.UP: Reason.OK,
+    Verdict.DOWN: Reason.REFUSED,
+    Verdict.INCONCLUSIVE: Reason.LOCAL_ERROR,
+    Verdict.MAINTENANCE: Reason.OK,
+}
+VERDICTS = [Verdict.UP, Verdict.UP, Verdict.DOWN, Verdict.DOWN, Verdict.DOWN, Verdict.INCONCLUSIVE, Verdict.MAINTENANCE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,17 @@ def service_configs(draw: st.DrawFn) -> ServiceConfig:
             retries=draw(st.integers(1, 5)),
             failure_retries=draw(st.integers(0, 4)),
             success_retries=draw(st.integers(1, 3)),
+            alert_retries=draw(st.sampled_from([0, 2])),
+            slow_above_us=draw(st.sampled_from([0, 200])),
         )
         for monitor in MONITORS[: draw(st.integers(1, 2))]
     )
     threshold = draw(st.sampled_from([0, 0, 20, 60, 120]))
-    return ServiceConfig(SERVICE, "web", "10.0.0.1", 80, True, threshold, bindings)
+    damping = {
+        "flap_changes": draw(st.sampled_from([0, 0, 1, 2])),
+        "flap_window_ms": draw(st.sampled_from([5_000, 90_000])),
+    }
+    return ServiceConfig(SERVICE, "web", "10.0.0.1", 80, True, threshold, bindings, **damping)
 
 
 class Engine:
@@ -118,7 +130,7 @@ def reign(draw: st.DrawFn, engine: Engine, view: ViewId, config: ServiceConfig) 
         runs = tuple(
             engine.probe(
                 draw(st.sampled_from(config.bindings)).monitor_id,
-                draw(st.sampled_from([Verdict.UP, Verdict.DOWN, Verdict.DOWN, Verdict.INCONCLUSIVE])),
+                draw(st.sampled_from(VERDICTS)),
                 draw(st.sampled_from([1, 1, 1, 2, 3, 200])),
                 1_000,
                 draw(st.sampled_from([100, 101, 400])),

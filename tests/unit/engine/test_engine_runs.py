@@ -68,8 +68,27 @@ def test_M7_response_times_over_the_run() -> None:
     run = RunLength(7, window=9, spread=0)
     reports = [run.observe(UP, response_us, 0) for response_us in (30, 10, 50)]
     last = (reports[-1] or [])[0]
-    assert (last.response_min_us, last.response_avg_us, last.response_max_us) == (10, 30, 50)
+    assert (last.response_min_us, last.response_avg_us, last.response_max_us) == (10, 50, 50)
     assert (last.count, last.first_at_ms, last.number) == (3, 0, 7)
+
+
+def test_L3_the_average_is_that_since_the_report_before() -> None:
+    run = RunLength(7, window=1, spread=0)
+    probes = [(100, at) for at in range(0, 60_000, 1_000)] + [(900, at) for at in range(60_000, 180_000, 1_000)]
+    told = [report for response_us, at in probes for report in run.observe(UP, response_us, at) or []]
+    assert [report.response_avg_us for report in told] == [100, 113, 900]
+    assert [(report.response_min_us, report.response_max_us) for report in told[1:]] == [(100, 900)] * 2
+
+
+def test_L3_a_closing_report_and_the_run_after_a_pause_average_their_own_probes() -> None:
+    run = RunLength(7, window=1, spread=0)
+    for response_us, at in ((100, 0), (300, 1), (500, 2)):
+        run.observe(UP, response_us, at)
+    closing, opening = run.observe(REFUSED, 70, 3) or []
+    assert (closing.response_avg_us, opening.response_avg_us) == (400, 70)
+    run.observe(REFUSED, 90, 4)
+    run.interrupt()
+    assert [report.response_avg_us for report in run.observe(REFUSED, 50, 5) or []] == [50]
 
 
 def test_after_a_pause_a_new_run_begins() -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from connectors.probes.outcome import down
+from connectors.probes.kinds import converse
+from connectors.probes.outcome import Outcome, down
 from connectors.probes.secrets import FOLDER_VARIABLE, SECRET_BYTES, header_secret, secret
-from schemas.probes import Reason
+from schemas.probes import Reason, Verdict
+from tests.unit.engine.harness import binding
 
 CANARY = "canary-2f9c71"
 
@@ -116,3 +118,30 @@ def test_a_secret_that_a_target_sends_back_is_masked_in_details(folder: Path) ->
     outcome = down(Reason.MISMATCH, f"got {'x' * 150} Bearer {CANARY}, twice: Bearer {CANARY} abcd")
     assert outcome.detail == f"got {'x' * 150} [secret], twice: [secret] [secret]"
     assert down(Reason.MISMATCH, f"got Bearer {CANARY[:7]}").detail == "got [secret]"
+
+
+def test_M18_a_secret_header_is_sent_and_nowhere_else(folder: Path) -> None:
+    (folder / "token").write_text(f"Bearer {CANARY}\n")
+    settings = {
+        "custom_headers": ("X-Probe: 1", "authorization: none"),
+        "secret_headers": ("Authorization: file:token",),
+    }
+    row = binding(kind="HTTP", **settings)
+    found = converse(row)
+    assert not isinstance(found, Outcome)
+    sent = found[1].connected()
+    assert isinstance(sent, bytes)
+    assert f"\r\nAuthorization: Bearer {CANARY}\r\n".encode() in sent
+    assert sent.lower().count(b"authorization:") == 1
+    assert CANARY not in repr(row) + repr(found)
+    found[1].begin()
+    echoed = found[1].received(b"HTTP/1.1 500 no Bearer " + CANARY.encode() + b" here\r\n\r\n")
+    assert isinstance(echoed, Outcome)
+    assert echoed.detail == "HTTP 500 no [secret] here, expected 200"
+
+
+def test_a_secret_that_this_node_lacks_is_nobodys_failure(folder: Path) -> None:
+    found = converse(binding(kind="HTTP", secret_headers=("Authorization: file:token",)))
+    assert isinstance(found, Outcome)
+    assert (found.verdict, found.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
+    assert found.detail.startswith("secret file:token cannot be read in ")
