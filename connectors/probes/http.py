@@ -14,10 +14,14 @@ from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes.contract import Kind, Step, Wire
 from connectors.probes.outcome import UP, Outcome, down, maintenance
 from connectors.probes.secrets import header_secret
+from connectors.probes.secure import SECURE
 from schemas.probes import Reason
 
 HEADER_BYTES = 64 * 1024
 """The longest header section that is read; a longer one is the target's failure."""
+
+INTERIM_BYTES = 1024
+"""An interim answer counts as so many bytes at least: thousands of tiny ones would cost 50 probes' time."""
 
 LAST_END = HEADER_BYTES - len(b"\r\n\r\n")
 
@@ -81,7 +85,7 @@ class HttpConversation:
             code = status_code(data)
             if not 100 <= code < 200:
                 return self._answered(code, data, end)
-            self._passed += end + 4
+            self._passed += max(end + 4, INTERIM_BYTES)
             data = data[end + 4 :]
             if not data or self._passed > HEADER_BYTES:
                 return self._wait(data)
@@ -100,7 +104,9 @@ class HttpConversation:
         return down(Reason.TIMEOUT_FIRST_BYTE, f"no answer within {self._timeout_ms} ms")
 
     def _wait(self, data: bytes) -> Step:
-        if len(data) > HEADER_BYTES or self._passed > HEADER_BYTES:
+        if self._passed > HEADER_BYTES:
+            return down(Reason.TOO_LARGE, "interim answers (1xx) without end, and no final one")
+        if len(data) > HEADER_BYTES:
             return down(Reason.TOO_LARGE, f"header section longer than {HEADER_BYTES} bytes")
         self._pending = data
         return None
@@ -174,4 +180,4 @@ def code_ranges(value: ParameterValue) -> tuple[tuple[int, int], ...]:
     return tuple(ranges)
 
 
-HTTP = Kind("HTTP", Wire.STREAM, DEFAULTS, HttpConversation)
+HTTP = Kind("HTTP", Wire.STREAM, {**DEFAULTS, **SECURE}, HttpConversation)

@@ -15,6 +15,9 @@ from connectors.probes.matching import WINDOW_BYTES
 BODY_BYTES = 64 * 1024
 """The most that is read of a body, its framing included."""
 
+CHUNKS = 512
+"""The most chunks that are looked at: 64 KB of tiny ones would cost the time of 1,000 probes."""
+
 LINE_BYTES = 4096
 """The longest line of a chunk's size or of a trailer."""
 
@@ -48,7 +51,7 @@ class TooLong(Exception):
 class HttpBody:
     """One body. `complete` once nothing more is to come, or enough has."""
 
-    __slots__ = ("_expecting", "_left", "_line", "complete", "framing", "read_bytes", "window")
+    __slots__ = ("_chunks", "_expecting", "_left", "_line", "complete", "framing", "read_bytes", "window")
 
     def __init__(self, framing: Framing, length: int = 0) -> None:
         self.framing = framing
@@ -61,6 +64,7 @@ class HttpBody:
         """Bytes until the end of the body (LENGTH) or of the chunk (DATA)."""
         self._line = bytearray()
         self._expecting = Expecting.SIZE
+        self._chunks = 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Malformed, or TooLong."""
@@ -114,6 +118,9 @@ class HttpBody:
         """A whole line of the framing."""
         if self._expecting is Expecting.SIZE:
             self._left = chunk_size(line)
+            self._chunks += 1
+            if self._chunks > CHUNKS:
+                raise TooLong(f"{CHUNKS} chunks hold {len(self.window)} bytes of the body and no end")
             self._expecting = Expecting.DATA if self._left else Expecting.TRAILER
         elif self._expecting is Expecting.END_OF_DATA:
             if line:

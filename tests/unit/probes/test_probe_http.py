@@ -88,6 +88,10 @@ def test_interim_answers_are_passed_over() -> None:
     assert talk(interim) is None
     assert talk(interim + interim + OK) is UP
     assert talk(interim, OK) is UP
+    assert talk(interim * 64, OK) is UP
+    endless = talk(interim * 65)
+    assert isinstance(endless, Outcome)
+    assert endless.reason is Reason.TOO_LARGE
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,13 @@ def test_little_content_in_much_framing_is_too_large() -> None:
     assert outcome.detail == f"{BODY_BYTES} bytes of the body hold 65 of content and no end"
 
 
+def test_many_tiny_chunks_are_too_large() -> None:
+    outcome = talk(ecv(recv="pong"), [CHUNKED, b"1\r\nx\r\n" * 2000])
+    assert outcome is not None
+    assert outcome.reason is Reason.TOO_LARGE
+    assert outcome.detail == "512 chunks hold 512 bytes of the body and no end"
+
+
 def test_a_byte_at_a_time_costs_no_more_than_the_bytes() -> None:
     """Quadratic buffering of 64 KB of bytes would take seconds."""
     chunks = one_by_one(CHUNKED + b"1;%b\r\nx\r\n" % (b"y" * 2000) * 32)
