@@ -57,6 +57,8 @@ def test_M18_defaults_are_netscalers() -> None:
         "reverse": False,
         "http_request": "HEAD /",
         "response_codes": ("200",),
+        "secure": False,
+        "tls_verify": False,
     }
     assert KINDS[Kind.SERVICE].table.defaults["threshold"] == 0
     assert KINDS[Kind.VSERVER].table.defaults["method"] == "LEASTCONNECTION"

@@ -39,7 +39,8 @@ def test_a_service_comes_with_every_setting_of_its_monitors() -> None:
     assert (binding.monitor_name, binding.type, binding.weight, binding.counts) == ("http-web", "HTTP", 10, True)
     assert binding.settings["interval_ms"] == 7_000
     assert binding.settings["retries"] == 3
-    assert binding.probe == {"http_request": "HEAD /", "response_codes": ((200, 299), (301, 301))}
+    own = {"http_request": "HEAD /", "response_codes": ((200, 299), (301, 301)), "secure": False, "tls_verify": False}
+    assert binding.probe == own
 
 
 def test_G2_settings_monitors_and_node_groups_of_a_group_reach_its_members() -> None:
