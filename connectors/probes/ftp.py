@@ -103,8 +103,9 @@ class FtpTask:
         if failed is not None:
             return failed
         outcome, spent_us = UP, 0
-        for name, move in ((self._get, self._fetch), (self._put, self._store)):
+        for verb, name, move in (("get", self._get, self._fetch), ("put", self._put, self._store)):
             if name and outcome is UP:
+                self._doing, self._got = f"{verb} of {name}", 0
                 reader, writer = await control.connect_data()
                 began_ns = monotonic_ns()
                 outcome = await move(control, reader, writer)
@@ -112,7 +113,6 @@ class FtpTask:
         return Timed(outcome, spent_us)
 
     async def _fetch(self, control: FtpControl, reader: StreamReader, writer: StreamWriter) -> Outcome:
-        self._doing = f"get of {self._get}"
         reply = await control.ask(f"RETR {self._get}")
         if not reply.is_begun:
             return self._refused(reply)
@@ -127,7 +127,6 @@ class FtpTask:
         return self._content.judge(body[:WINDOW_BYTES]) if self._content.looks else UP
 
     async def _store(self, control: FtpControl, _reader: StreamReader, writer: StreamWriter) -> Outcome:
-        self._doing, self._got = f"put of {self._put}", 0
         reply = await control.ask(f"STOR {self._put}")
         if not reply.is_begun:
             return self._refused(reply)
