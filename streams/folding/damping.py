@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from schemas.parameters.durations import duration_text
 from schemas.states import State
+from streams.folding.weights import SERVING
 
 
 def is_flap(before: State, after: State) -> bool:
-    """Whether a decision went from UP to DOWN or back. A service going out of service still serves, as one UP does."""
-    return (before is State.DOWN and _serves(after)) or (_serves(before) and after is State.DOWN)
-
-
-def _serves(state: State) -> bool:
-    return state is State.UP or state is State.GOING_OUT_OF_SERVICE
+    """Whether a decision went from serving to DOWN or back."""
+    return (before is State.DOWN and after in SERVING) or (before in SERVING and after is State.DOWN)
 
 
 def note_flap(

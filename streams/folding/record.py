@@ -16,6 +16,7 @@ from schemas.probes import PathState
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
+from streams.folding.weights import SERVING
 
 CAUSE_CHARACTERS = 400
 """The longest text of a cause: a probe's detail, with the names around it."""
@@ -126,8 +127,18 @@ def delay_over_text(config: ServiceConfig) -> str:
     return f"disabled, its delay of {duration_text(config.leave_ms)} is over"
 
 
-def disabled_text(config: ServiceConfig) -> str:
-    """How it was disabled: at once, after a while, or when its last connection has ended."""
+def _leave(config: ServiceConfig) -> tuple[int, bool]:
+    return config.leave_ms, config.graceful
+
+
+def _damping(config: ServiceConfig) -> tuple[int, int]:
+    return config.flap_changes, config.flap_window_ms
+
+
+def disabled_text(record: ServiceState, config: ServiceConfig) -> str:
+    """How it was disabled: at once, as one that serves nobody always is, or after a while."""
+    if record.state not in SERVING:
+        return "disabled"
     if config.leave_ms:
         return f"disabled, out of service in {duration_text(config.leave_ms)}"
     return "disabled, going out of service until disabled without graceful" if config.graceful else "disabled"
@@ -143,7 +154,11 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
     if was_out(record) == config.enabled:
-        changes.append("enabled" if config.enabled else disabled_text(config))
+        changes.append("enabled" if config.enabled else disabled_text(record, config))
+    elif before is not None and _leave(before) != _leave(config):
+        changes.append(disabled_text(record, config))
+    if before is not None and _damping(before) != _damping(config):
+        changes.append("flap damping")
     if before is None or before.bindings != config.bindings:
         changes.append("bindings")
     return "configuration: " + ", ".join(changes)

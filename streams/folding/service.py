@@ -36,9 +36,7 @@ from streams.folding.record import (
     transition_of,
     was_out,
 )
-from streams.folding.weights import decide
-
-SERVING = (State.UP, State.GOING_OUT_OF_SERVICE)
+from streams.folding.weights import SERVING, decide
 
 AGREEING = {
     BindingVerdict.UP: State.UP,
@@ -209,9 +207,10 @@ class ServiceFold:
         counting = [binding for binding in judged if binding.config.counts]
         agreeing = [binding for binding in counting if AGREEING.get(binding.state) is decided[0]]
         binding = (agreeing or counting or judged)[-1]
-        cause = cause_of(CauseKind.PROBE, self._cause_text(binding, decided[1]), sender.source)
-        if not counting and self.record is not None:
-            cause = self.record.cause
+        if not counting:
+            cause = self.record.cause if self.record is not None else self._ownership(sender)
+        else:
+            cause = cause_of(CauseKind.PROBE, self._cause_text(binding, decided[1]), sender.source)
         return self._publish(declared_by(sender), decided, cause, binding.last_at_ms, now_ms)
 
     def _flapped(self, before: State, now_ms: int) -> bool:
@@ -227,7 +226,7 @@ class ServiceFold:
         """What the bindings ask for, noted, and what is shown of it: DOWN while the service is held."""
         state, up_weight = self._decide()
         self.decided = state
-        held = self._held and state in SERVING
+        held = self.due_at_ms is not None and self._held and state in SERVING
         return (State.DOWN if held else state), up_weight
 
     @property
@@ -257,9 +256,15 @@ class ServiceFold:
         return (Alert(self.entity_id, binding.config.monitor_id, kind, text, binding.last_at_ms),)
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
-        text = f"monitored by {sender.node_id} under view {sender.view_id}"
-        cause = cause_of(CauseKind.OWNERSHIP, text, sender.source)
-        return self._publish(declared_by(sender), self._settle(), cause, now_ms, now_ms)
+        return self._publish(declared_by(sender), self._settle(), self._ownership(sender), now_ms, now_ms)
+
+    def _ownership(self, sender: Sender) -> Cause:
+        text = f"monitored by {sender.node_id} under view {sender.view_id}{self._hold_text()}"
+        return cause_of(CauseKind.OWNERSHIP, text, sender.source)
+
+    def _hold_text(self) -> str:
+        config = self.config
+        return hold_text(self.flaps, config.flap_window_ms) if config is not None and self._held else ""
 
     def _publish_paced(self, source: Source, now_ms: int) -> Sequence[Fact]:
         """No judgement changed: untold news or a moved response time, if it is time for them."""
@@ -282,8 +287,7 @@ class ServiceFold:
     def _cause_text(self, binding: BindingFold, up_weight: int) -> str:
         config = self.config
         weighed = f"; weight {up_weight} of {config.threshold}" if config and config.threshold > 0 else ""
-        held = hold_text(self.flaps, config.flap_window_ms) if config and self._held else ""
-        return binding.cause_text() + weighed + held
+        return binding.cause_text() + weighed + self._hold_text()
 
     def _publish(
         self, declared: Declared, decided: tuple[State, int], cause: Cause, at_ms: int, now_ms: int

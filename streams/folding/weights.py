@@ -16,11 +16,15 @@ from collections.abc import Iterable
 
 from schemas.states import BindingVerdict, State
 
+UP, DOWN, MAINTENANCE = BindingVerdict.UP, BindingVerdict.DOWN, BindingVerdict.MAINTENANCE
+
 Weighed = tuple[BindingVerdict, int]
 """(judgement, weight) of a binding that counts; disabled bindings and shadow monitors are not among them."""
 
 
-DECIDED = (State.UP, State.DOWN, State.GOING_OUT_OF_SERVICE)
+SERVING = (State.UP, State.GOING_OUT_OF_SERVICE)
+"""States in which a service serves somebody: one that goes out of service still has those that came before."""
+DECIDED = (*SERVING, State.DOWN)
 
 
 def decide(previous: State, bindings: Iterable[Weighed], threshold: int) -> tuple[State, int]:
@@ -28,13 +32,13 @@ def decide(previous: State, bindings: Iterable[Weighed], threshold: int) -> tupl
     up = down = undecided = judged = 0
     serving = State.UP
     for verdict, weight in bindings:
-        if verdict is BindingVerdict.UP:
+        if verdict is UP:
             up += weight
             judged += 1
-        elif verdict is BindingVerdict.DOWN:
+        elif verdict is DOWN:
             down += weight
             judged += 1
-        elif verdict is BindingVerdict.MAINTENANCE:
+        elif verdict is MAINTENANCE:
             up += weight
             judged += 1
             serving = State.GOING_OUT_OF_SERVICE

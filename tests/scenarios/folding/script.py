@@ -6,7 +6,9 @@ anew and comparing the whole text, so that a difference is read as a diff. To ac
 
     0s   owner b0 view=3                              who owns the service under a view
     0s   configure web 10.0.0.1:80 threshold=40 : http weight=20, tcp weight=40 retries=2
-    0s   disable | enable | remove
+    0s   configure web 10.0.0.1:80 flap_changes=2 flap_window=30 : http alert_retries=5 slow_above_us=900, tcp shadow
+    0s   disable | disable delay=60 | disable graceful | enable | remove
+    60s  due                                          the node's housekeeping says what time it is
     1s   claim b0 view=3                              the owner declares itself
     2s   report b0 view=3 : http run=1 UP OK 1 300us, tcp run=1 DOWN REFUSED 2 "no listener"
     2s   again                                        the last record of a node once more (at least once)
@@ -24,8 +26,8 @@ from pathlib import Path
 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.probes import ProbeRun, Reason, Verdict
-from streams.folding.events import BindingConfig, Claimed, Configured, Reported, Sender, ServiceConfig, Source
-from streams.folding.facts import Fact, Publish, Refuse, Remove, Transition
+from streams.folding.events import BindingConfig, Claimed, Configured, Due, Reported, Sender, ServiceConfig, Source
+from streams.folding.facts import Alert, Fact, Publish, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
 SERVICE = EntityId("5-0")
@@ -62,15 +64,23 @@ class World:
         bound = tuple(binding_of(text) for text in bindings.split(",") if text.strip())
         enabled = self.config.enabled if self.config else True
         config = ServiceConfig(SERVICE, name, ip_address, int(port), enabled, int(named.get("threshold", 0)), bound)
-        return self._configured(config, now_ms)
+        flap_changes, flap_window_ms = int(named.get("flap_changes", 0)), 1000 * int(named.get("flap_window", 60))
+        leave_ms, graceful = (self.config.leave_ms, self.config.graceful) if self.config else (0, False)
+        damped = replace(config, flap_changes=flap_changes, flap_window_ms=flap_window_ms)
+        return self._configured(replace(damped, leave_ms=leave_ms, graceful=graceful), now_ms)
 
     def enable(self, words: str, now_ms: int) -> list[Fact]:
         assert self.config is not None
-        return self._configured(replace(self.config, enabled=True), now_ms)
+        return self._configured(replace(self.config, enabled=True, leave_ms=0, graceful=False), now_ms)
 
     def disable(self, words: str, now_ms: int) -> list[Fact]:
         assert self.config is not None
-        return self._configured(replace(self.config, enabled=False), now_ms)
+        leave_ms = 1000 * int(words.removeprefix("delay=")) if words.startswith("delay=") else 0
+        graceful = words == "graceful"
+        return self._configured(replace(self.config, enabled=False, leave_ms=leave_ms, graceful=graceful), now_ms)
+
+    def due(self, words: str, now_ms: int) -> list[Fact]:
+        return list(self.fold.apply(Due(), now_ms))
 
     def remove(self, words: str, now_ms: int) -> list[Fact]:
         return self._configured(None, now_ms)
@@ -150,13 +160,16 @@ def written(fact: Fact) -> str:
         case Publish(state):
             bindings = " ".join(f"{binding.monitor_id}:{binding.state.value}" for binding in state.bindings)
             response = "" if state.response_time_us is None else f" {state.response_time_us}us"
+            due = "" if state.due_at_ms is None else f" due {state.due_at_ms / 1000:g}s"
             return (
                 f"{state.view_id}/{state.sequence} {state.name} {state.state.value} {state.up_weight}"
                 f" of {state.threshold}{response} by {state.owner} [{bindings}]"
-                f" since {state.changed_at_ms / 1000:g}s | {state.cause.kind.value} {state.cause.text}"
+                f" since {state.changed_at_ms / 1000:g}s{due} | {state.cause.kind.value} {state.cause.text}"
             )
         case Transition(transition):
             return f"{transition.before.value} -> {transition.after.value} at {transition.at_ms / 1000:g}s"
+        case Alert():
+            return f"alert {fact.kind.value} {fact.text}"
         case Remove(entity_id):
             return f"removed {entity_id}"
         case Refuse(_, reason, text):
