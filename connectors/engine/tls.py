@@ -108,7 +108,8 @@ class TlsConversation:
 
     def failed(self, error_number: int, doing: str) -> Outcome:
         """The connection broke while the transport was doing this."""
-        return from_errno(error_number, doing if self._secure else f"TLS handshake with {self._target}")
+        in_handshake = self._tls is not None and not self._secure
+        return from_errno(error_number, f"TLS handshake with {self._target}" if in_handshake else doing)
 
     def last_words(self) -> bytes:
         """What is still to be sent when the probe ends: the rest of the handshake, an alert, a close_notify."""

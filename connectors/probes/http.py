@@ -14,7 +14,7 @@ from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes.contract import Kind, Step, Wire
 from connectors.probes.outcome import UP, Outcome, down, maintenance
 from connectors.probes.secrets import header_secret
-from connectors.probes.secure import SECURE
+from connectors.probes.secure import SECURE, host_name
 from schemas.probes import Reason
 
 HEADER_BYTES = 64 * 1024
@@ -24,6 +24,9 @@ INTERIM_BYTES = 1024
 """An interim answer counts as so many bytes at least: thousands of tiny ones would cost 50 probes' time."""
 
 LAST_END = HEADER_BYTES - len(b"\r\n\r\n")
+
+HTTPS_PORT = 443
+"""The port that a Host header leaves out."""
 
 AFTER_CODE = (b" ", b"\r")
 """What may follow the status code: a reason phrase is optional in practice."""
@@ -141,13 +144,26 @@ def request_bytes(binding: Binding, settings: Mapping[str, ParameterValue]) -> b
     path = path.strip() or "/"
     if not method.isalpha() or not method.isupper() or any(c <= " " or c == "\x7f" for c in path):
         raise ValueError(f"http_request {settings['http_request']!r} is no method and path: write it like 'HEAD /'")
-    headers = {"host": f"Host: {binding.target}", "user-agent": "User-Agent: watchbill", "accept": "Accept: */*"}
+    headers = {
+        "host": f"Host: {host_of(binding, settings)}",
+        "user-agent": "User-Agent: watchbill",
+        "accept": "Accept: */*",
+    }
     headers["connection"] = "Connection: close"
     secret_headers = secret_header_lines(settings.get("secret_headers", ()))
     for line in (*header_lines(settings["custom_headers"]), *secret_headers):
         headers[line.partition(":")[0].lower()] = line
     lines = [f"{method} {path} HTTP/1.1", *headers.values(), "", ""]
     return "\r\n".join(lines).encode("latin-1", "replace")
+
+
+def host_of(binding: Binding, settings: Mapping[str, ParameterValue]) -> str:
+    """Whom the request is for: the name that TLS asks for, or the address. A server may refuse another (RFC 9110, 7.4).
+
+    Raises ValueError if the name is none.
+    """
+    name = host_name(str(settings.get("server_name", "")))
+    return binding.target if not name else name if binding.port == HTTPS_PORT else f"{name}:{binding.port}"
 
 
 def header_lines(value: ParameterValue) -> list[str]:

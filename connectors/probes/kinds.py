@@ -14,7 +14,7 @@ from connectors.probes.contract import Conversation, Kind, TaskKind
 from connectors.probes.grpc import GRPC
 from connectors.probes.http import HTTP
 from connectors.probes.http_ecv import HTTP_ECV
-from connectors.probes.https import HTTPS
+from connectors.probes.https import HTTPS, HTTPS_ECV
 from connectors.probes.ldap import LDAP
 from connectors.probes.mysql import MYSQL
 from connectors.probes.outcome import Outcome, inconclusive
@@ -35,6 +35,7 @@ KINDS: dict[str, Kind] = {
         TCP,
         HTTP,
         HTTPS,
+        HTTPS_ECV,
         TLS,
         PING,
         HTTP_ECV,

@@ -67,6 +67,7 @@ TYPE_NAMES = (
     "TCP",
     "HTTP",
     "HTTPS",
+    "HTTPS-ECV",
     "PING",
     "TLS",
     "HTTP-ECV",
@@ -125,7 +126,6 @@ HTTP_ECV_OWN = (
     *HTTP_ANSWER,
     *CONTENT,
     TROFS_STRING,
-    *SECURE_OWN,
 )
 TCP_ECV_OWN = (
     Parameter("send", Shape.ESCAPED, "what to say; without it the greeting is awaited", low=1, high=1024),
@@ -157,9 +157,12 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("TCP", "a TCP connection is accepted", SECURE_OWN),
         MonitorType("HTTP", "an HTTP request is answered with one of the status codes", (*HTTP_OWN, *SECURE_OWN)),
         MonitorType("HTTPS", "the same over TLS", (*HTTP_OWN, *TLS_OWN)),
+        MonitorType("HTTPS-ECV", "as HTTP-ECV, over TLS", (*HTTP_ECV_OWN, *TLS_OWN)),
         MonitorType("PING", "an ICMP echo is answered", ()),
         MonitorType("TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)),
-        MonitorType("HTTP-ECV", "the page that answers an HTTP request holds what is expected", HTTP_ECV_OWN),
+        MonitorType(
+            "HTTP-ECV", "the page that answers an HTTP request holds what is expected", (*HTTP_ECV_OWN, *SECURE_OWN)
+        ),
         MonitorType("MYSQL", "a MySQL or MariaDB server lets us in and answers a query", DATABASE_OWN),
         MonitorType("PGSQL", "a PostgreSQL server lets us in and answers a query", DATABASE_OWN),
         MonitorType("LDAP", "a directory lets us in and has an entry", (*LDAP_OWN, *SECURE_OWN)),
