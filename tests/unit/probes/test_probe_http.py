@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors.engine.runs import RunReport
-from connectors.probes.http import HttpConversation
+from connectors.probes.http import HEADER_BYTES, HttpConversation
 from connectors.probes.outcome import UP, Outcome
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
 from tests.unit.engine.servers import Handler, answering, black_hole, closed_port, dripping, resetting, serving, silent
+from tests.unit.probes.answers import closed, one_by_one, pieces
+from tests.unit.probes.answers import talk as drive
 
 OK = b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n"
 
@@ -159,3 +165,56 @@ def test_a_slow_trickle_ends_at_the_deadline() -> None:
         report = harness.first(binding(kind="HTTP", port=port, timeout_ms=1000))
         assert 900 <= harness.elapsed_ms(1) <= 1100
     assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.TIMEOUT_BODY)
+
+
+def test_M18_trofs_code_announces_maintenance() -> None:
+    for codes in (((200, 200),), ((200, 599),)):
+        outcome = talk(b"HTTP/1.1 503 Repair\r\n\r\n", trofs_code=503, response_codes=codes)
+        assert outcome == Outcome(Verdict.MAINTENANCE, Reason.OK, "announces maintenance: HTTP 503 Repair")
+    assert talk(OK, trofs_code=503) is UP
+    other = talk(b"HTTP/1.1 500 Oh\r\n\r\n", trofs_code=503)
+    assert other is not None
+    assert other.reason is Reason.BAD_STATUS
+
+
+@pytest.mark.parametrize("spare", [-1, 0, 1])
+def test_the_longest_header_section_does_not_depend_on_the_cuts(spare: int) -> None:
+    start, end = b"HTTP/1.1 200 OK\r\nX: ", b"\r\n\r\n"
+    answer = start + b"a" * (HEADER_BYTES - len(start + end) + spare) + end
+    outcomes = {
+        talk(*[answer[low : low + size] for low in range(0, len(answer), size)]) for size in (len(answer), 4096)
+    }
+    expected = {Reason.OK} if spare <= 0 else {Reason.TOO_LARGE}
+    assert {outcome.reason for outcome in outcomes if outcome} == expected
+    assert None not in outcomes
+
+
+def test_a_header_a_byte_at_a_time_costs_no_more_than_the_bytes() -> None:
+    """Looking for the end from the start for every byte took 1.3 s."""
+    answer = b"HTTP/1.1 200 OK\r\nX: " + b"a" * HEADER_BYTES
+    began = time.process_time()
+    outcome = talk(*one_by_one(answer))
+    assert time.process_time() - began < 1.0
+    assert outcome is not None
+    assert outcome.reason is Reason.TOO_LARGE
+
+
+ANSWERS = st.one_of(
+    st.lists(st.sampled_from([b"HTTP/1.1 ", b"103", b"200", b" ", b"\r\n", b"OK", b"\r\n\r\n", b"503", b"\x00"])).map(
+        b"".join
+    ),
+    st.sampled_from([OK, b"HTTP/1.0 503\r\n\r\n", b"HTTP/1.1 103 x\r\n\r\n" * 3 + OK, b"HTTP/1.1 2000 OK\r\n\r\n"]),
+    st.binary(max_size=30),
+)
+
+
+@given(pieces(ANSWERS))
+def test_any_cut_of_any_answer_gives_the_same_outcome(cut: tuple[bytes, list[bytes]]) -> None:
+    answer, parts = cut
+    whole, cut_up = (
+        drive(HttpConversation(binding(kind="HTTP", trofs_code=503)), sent, closed)
+        for sent in ([answer] if answer else [], parts)
+    )
+    assert whole is not None
+    assert cut_up is not None
+    assert (whole.verdict, whole.reason) == (cut_up.verdict, cut_up.reason)
