@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-from connectors.engine.binding import Binding
 from connectors.engine.limits import STALL_MS
+from connectors.engine.task_row import TaskRow
 from connectors.probes.contract import Task, Timed
 from connectors.probes.kinds import broken
 from connectors.probes.outcome import Outcome, inconclusive
@@ -24,8 +24,9 @@ CLEANUP_S = 2.0
 class TaskFlight:
     """Begins to probe when it is made; await `outcome`, then `ended`."""
 
-    def __init__(self, binding: Binding, task: Task) -> None:
-        self._binding = binding
+    def __init__(self, row: TaskRow, task: Task) -> None:
+        self._row = row
+        self._binding = row.binding
         self._task = task
         self._loop = asyncio.get_running_loop()
         self._began_s = self._loop.time()
@@ -54,7 +55,7 @@ class TaskFlight:
 
     async def _in_time(self) -> None:
         """Until the task or its time is over."""
-        deadline_s = self._began_s + self._binding.timeout_ms / 1000
+        deadline_s = self._began_s + self._row.timeout_ms / 1000
         await asyncio.wait((self._running,), timeout=deadline_s - self._loop.time())
         late_s = self._loop.time() - deadline_s
         if not self._running.done() and late_s * 1000 > STALL_MS:
@@ -68,7 +69,8 @@ class TaskFlight:
 
     def _overdue(self) -> Outcome:
         try:
-            return self._task.overdue()
+            outcome = self._task.overdue()
+            return outcome if self._row.learning is None else self._row.learning.explained(outcome)
         except Exception as error:
             return inconclusive(Reason.LOCAL_ERROR, broken(self._binding.kind, error))
 

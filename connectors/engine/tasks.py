@@ -17,51 +17,27 @@ from time import process_time_ns, time_ns
 
 from connectors.engine.binding import Binding
 from connectors.engine.due_times import DueTimes
+from connectors.engine.entry import NEVER
 from connectors.engine.limits import REPORT_TICK_MS
-from connectors.engine.runs import RunLength, RunReport
+from connectors.engine.runs import RunReport
 from connectors.engine.schedule import (
     FIRST_WITHIN_MS,
     RESUME_WITHIN_MS,
     due_after_ms,
     first_due_ms,
-    phase_ms,
-    spread_of,
 )
 from connectors.engine.statistics import EngineStatistics
 from connectors.engine.task_flight import TaskFlight
+from connectors.engine.task_row import TaskRow
 from connectors.probes.contract import Task, TaskKind
 from connectors.probes.outcome import Outcome
 from connectors.probes.task_kinds import prepare
-from schemas.probes import Verdict
 
 TASKS = 128
 """Probes in flight at once. What is due beyond that waits, oldest first; it is counted, and its lateness is the lag."""
 
 TASK_ENGINE = -1
 """What the prober's own statistics give as their engine."""
-
-NEVER = 2**62
-"""An instant that does not come."""
-
-
-class TaskRow:
-    """One binding of a task kind, and its probe in flight. Mutable: it is the prober's own."""
-
-    __slots__ = ("binding", "downs", "due_ms", "flight", "phase_ms", "probing", "run", "spread", "task")
-
-    def __init__(self, binding: Binding, task: Task | Outcome) -> None:
-        self.binding = binding
-        self.task = task
-        """An outcome says why it cannot be probed at all."""
-        self.spread = spread_of(binding.schedule_key)
-        self.phase_ms = phase_ms(binding.interval_ms, self.spread)
-        self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
-        self.probing = False
-        """This node is the one that probes it (M-14)."""
-        self.due_ms = NEVER
-        self.downs = 0
-        """Failures in a row."""
-        self.flight: asyncio.Task[None] | None = None
 
 
 class TaskProber:
@@ -226,7 +202,7 @@ class TaskProber:
 
     async def _fly(self, row: TaskRow, task: Task) -> None:
         """One probe, from its start to its outcome; cancelled when the binding is no longer probed here."""
-        flight = TaskFlight(row.binding, task)
+        flight = TaskFlight(row, task)
         outcome, response_us = await flight.outcome()
         self._stalled_ms += flight.stalled_ms
         self._conclude(row, outcome, response_us)
@@ -238,10 +214,9 @@ class TaskProber:
             self._reports += reports
             if self._flush_timer is None:
                 self._flush_timer = self._loop.call_later(REPORT_TICK_MS / 1000, self._flush)
-        row.downs = row.downs + 1 if outcome.verdict is Verdict.DOWN else 0
-        binding = row.binding
-        if binding.down_time_ms > binding.interval_ms > 0 and row.downs >= binding.window and row.probing:
-            self._schedule_next(row, self._now_ms(), binding.down_time_ms)
+        pause_ms = row.observe(outcome, response_us)
+        if pause_ms and row.probing:
+            self._schedule_next(row, self._now_ms(), pause_ms)
 
     def _flush(self) -> None:
         self._flush_timer = None

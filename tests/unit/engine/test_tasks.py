@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -364,3 +365,29 @@ def test_C1_engines_hold_rows_of_task_kinds_and_the_pool_drives_both() -> None:
             await pool.stop()
 
     asyncio.run(scene())
+
+
+def test_M19_a_learnt_time_out_holds_for_tasks_too() -> None:
+    probes = 0
+
+    async def stuck_at_last(row: Binding) -> Outcome:
+        nonlocal probes
+        probes += 1
+        return UP if probes <= 5 else await endless(row)
+
+    async def act(scene: Scene) -> None:
+        scene.probe(replace(odd(interval_ms=400, timeout_ms=390, window=10**6), deviation_ms=60))
+        await scene.until(lambda: scene.reports and scene.reports[-1].verdict is Verdict.DOWN, "it is overdue")
+        assert "no answer within the learnt time-out of 6" in scene.reports[-1].detail
+
+    play(stuck_at_last, act)
+
+
+def test_M18_with_reverse_the_down_time_follows_successes() -> None:
+    async def act(scene: Scene) -> None:
+        row = odd(1, interval_ms=20, window=1, down_time_ms=3_600_000)
+        scene.probe(replace(row, up_window=3, down_after=3, reverse=True), odd(2, interval_ms=20))
+        await scene.until(lambda: scene.prober.statistics.probes > 20, "probes of the other")
+        assert [report.count for report in scene.reports if report.number == 1] == [1, 2, 3]
+
+    play(fine, act)
