@@ -150,7 +150,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
             facts = fold_results(self, results, source, self._owner_of, self._now_ms())
             self._carry_out(facts)
         except Exception:  # the folds may be ahead of the table now: they are made anew from it
-            for service_id in (*results.claims, *(run.service_id for run in results.runs)):
+            resolved = (said.service_id for said in results.resolutions)
+            for service_id in (*results.claims, *resolved, *(run.service_id for run in results.runs)):
                 self._folds.pop(service_id, None)
             raise
         self.folded_runs += len(results.runs)
@@ -245,7 +246,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         claims = set(results.claims)
         for service_id in services:
             claim = (service_id,) if service_id in claims else ()
-            only = replace(results, claims=claim, runs=tuple(runs.get(service_id, ())))
+            said = tuple(said for said in results.resolutions if said.service_id == service_id)
+            only = replace(results, claims=claim, runs=tuple(runs.get(service_id, ())), resolutions=said)
             if len(self._early) >= EARLY_SERVICES and service_id not in self._early:
                 self._early.pop(next(iter(self._early)))
             self._early.setdefault(service_id, deque(maxlen=EARLY_BATCHES)).append((only, source))

@@ -1,8 +1,9 @@
 """Step 7 for a whole batch: a node's ProbeResults, service by service.
 
-Rule: claims first, then runs in their order; neighbouring runs of one service are folded together, so that a service
-whose monitors all turned makes one record. A service that is not folded here refuses, and its neighbours are folded all
-the same. Why not one event per service: a batch of a hundred runs folds in the time that Faust needs for one event.
+Rule: claims first, then what DNS said, then runs in their order; neighbouring runs of one service are folded together,
+so that a service whose monitors all turned makes one record. A service that is not folded here refuses, and its
+neighbours are folded all the same. Why not one event per service: a batch of a hundred runs folds in the time that
+Faust needs for one event.
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ def fold_results(
             facts.append(_not_here(service_id))
         else:
             facts += fold.claimed(sender, owner_of(service_id, view_id), now_ms)
+    for said in results.resolutions:
+        fold = folds.get(said.service_id)
+        if fold is None:
+            facts.append(_not_here(said.service_id))
+        else:
+            facts += fold.resolved(sender, owner_of(said.service_id, view_id), said, now_ms)
     start, end = 0, len(runs)
     while start < end:
         service_id = runs[start].service_id

@@ -178,6 +178,10 @@ class BindingFold:
         self.state = BindingVerdict.UNKNOWN
         self.verdict, self.reason, self.detail = UNDECIDED, Reason.UNKNOWN, ""
 
+    def unresolved(self, reason: Reason, detail: str) -> None:
+        """There is no address to probe: shown as a probe that could not be made."""
+        self.verdict, self.reason, self.detail = Verdict.INCONCLUSIVE, reason, detail
+
     def cause_text(self) -> str:
         """Such as `http-web: HTTP 503, expected 200 (3 of 3 probes failed)`."""
         name = self.config.monitor_name or self.config.monitor_id

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import ProbeRun
+from schemas.probes import ProbeRun, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,16 @@ class BindingConfig:
     """Failures in a row that make an alert; 0: none."""
     slow_above_us: int = 0
     """A response that took longer counts as slow; 0: none does."""
+    follows_address: bool = True
+    """Off for a monitor that probes an address of its own (`destination_ip`), whatever the service's is."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """What the fold needs to know of a service, a member or a domain-based service (S-2)."""
+    """What the fold needs to know of a service, a member or a domain-based service (S-2).
+
+    A domain-based service has a `domain` and an empty `ip_address`: its address comes from its owner.
+    """
 
     entity_id: EntityId
     name: str
@@ -60,6 +65,7 @@ class ServiceConfig:
     flap_changes: int = 0
     """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
     flap_window_ms: int = 60_000
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,15 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Resolved:
+    """What the sender holds of a domain-based service's name (D-3, D-4)."""
+
+    sender: Sender
+    owner_in_view: NodeId | None
+    resolution: Resolution
+
+
+@dataclass(frozen=True, slots=True)
 class Configured:
     """The service as configured from now on; None when it was removed."""
 
@@ -102,4 +117,4 @@ class Due:
     """Time has passed. Only for a service whose record has a `due_at_ms`; at any other time it changes nothing."""
 
 
-Event = Reported | Claimed | Configured | Due
+Event = Reported | Claimed | Resolved | Configured | Due

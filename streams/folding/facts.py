@@ -69,6 +69,8 @@ class Refusal(Enum):
     DUPLICATE = "DUPLICATE"
     UNKNOWN_SERVICE = "UNKNOWN_SERVICE"
     UNKNOWN_BINDING = "UNKNOWN_BINDING"
+    OTHER_ADDRESS = "OTHER_ADDRESS"
+    """Of a domain-based service: another name, or an address neither in use nor the one that DNS gives now."""
 
 
 @dataclass(frozen=True, slots=True)

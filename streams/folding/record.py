@@ -1,8 +1,8 @@
 """Step 7d: the records that the fold writes, built from what it holds.
 
 Rule: the sequence goes up by one with each record of a service, through all views, so that (view id, sequence) rises
-strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, TTL, path, load)
-are carried over from the record before.
+strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, path, load) are
+carried over from the record before.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from schemas.probes import PathState
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
+from streams.folding.server import ServerInfo
 from streams.folding.weights import SERVING
 
 CAUSE_CHARACTERS = 400
@@ -49,6 +50,7 @@ def cause_of(kind: CauseKind, text: str, source: Source) -> Cause:
 def next_record(
     before: ServiceState | None,
     config: ServiceConfig,
+    server: ServerInfo,
     declared: Declared,
     decided: tuple[State, int],
     bindings: Collection[BindingFold],
@@ -69,9 +71,9 @@ def next_record(
         state=state,
         owner=declared.owner,
         incarnation=declared.incarnation,
-        ip_address=config.ip_address,
+        ip_address=server.ip_address,
         port=config.port,
-        ttl_s=before.ttl_s if before else None,
+        ttl_s=server.ttl_s,
         layer_two=before.layer_two if before else None,
         mss=before.mss if before else None,
         path_state=before.path_state if before else PathState.UNKNOWN,
@@ -85,6 +87,7 @@ def next_record(
         bindings=tuple([binding.view() for binding in bindings]),
         due_at_ms=due_at_ms,
         flaps=flaps,
+        domain=server.domain,
     )
 
 
@@ -144,13 +147,21 @@ def disabled_text(record: ServiceState, config: ServiceConfig) -> str:
     return "disabled, going out of service until disabled without graceful" if config.graceful else "disabled"
 
 
+def says(record: ServiceState, config: ServiceConfig, server: ServerInfo) -> bool:
+    """Whether the record's name, server and threshold are those configured."""
+    shown = (record.name, record.domain.domain if record.domain else "", record.ip_address, record.port)
+    wanted = (config.name, config.domain, server.ip_address, config.port)
+    return shown == wanted and record.threshold == config.threshold
+
+
 def config_changes(record: ServiceState, before: ServiceConfig | None, config: ServiceConfig) -> str:
     """What a person should read of a change of configuration."""
     changes = []
     if record.name != config.name:
         changes.append(f"renamed from {record.name} to {config.name}")
-    if (record.ip_address, record.port) != (config.ip_address, config.port):
-        changes.append(f"address {record.ip_address}:{record.port} to {config.ip_address}:{config.port}")
+    was, given = record.domain.domain if record.domain else record.ip_address, config.domain or config.ip_address
+    if (was, record.port) != (given, config.port):
+        changes.append(f"address {was}:{record.port} to {given}:{config.port}")
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
     if was_out(record) == config.enabled:

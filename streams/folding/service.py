@@ -17,13 +17,14 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 
 from schemas.identifiers import EntityId, NodeId
-from schemas.probes import ProbeRun
+from schemas.probes import ProbeRun, Resolution
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, State
 from streams.folding import pacing
-from streams.folding.binding import COUNTED, DUPLICATE, SHOWN, BindingFold, new_bindings
+from streams.folding.binding import COUNTED, DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
 from streams.folding.damping import hold_text, is_flap, note_flap
-from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Sender, ServiceConfig, Source
+from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Resolved, Sender, ServiceConfig, Source
 from streams.folding.facts import Alert, Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.fence import refusal
 from streams.folding.record import (
     Declared,
     cause_of,
@@ -33,8 +34,20 @@ from streams.folding.record import (
     delay_over_text,
     mean_response_us,
     next_record,
+    says,
     transition_of,
     was_out,
+)
+from streams.folding.server import (
+    NO_SERVER,
+    Secondary,
+    has_verdict,
+    is_news,
+    resolution_text,
+    secondary_after,
+    server_of,
+    show_unresolved,
+    takeover_text,
 )
 from streams.folding.weights import SERVING, decide
 
@@ -54,13 +67,27 @@ class ServiceFold:
     differ, the difference is published then.
     """
 
-    __slots__ = ("bindings", "config", "decided", "due_at_ms", "entity_id", "flaps", "record", "untold")
+    __slots__ = (
+        "bindings",
+        "config",
+        "decided",
+        "due_at_ms",
+        "entity_id",
+        "flaps",
+        "record",
+        "secondary",
+        "server",
+        "untold",
+    )
 
     def __init__(self, entity_id: EntityId, record: ServiceState | None = None) -> None:
         self.entity_id = entity_id
         self.record = record
         self.config: ServiceConfig | None = None
         self.bindings: dict[EntityId, BindingFold] = {}
+        self.server = NO_SERVER
+        self.secondary: Secondary | None = None
+        """The address that DNS gives, while it has no verdict yet (D-1)."""
         self.untold: EntityId | None = None
         """The binding with a verdict or reason that the last record does not show."""
         self.decided = record.state if record else State.UNKNOWN
@@ -77,6 +104,8 @@ class ServiceFold:
             return self.claimed(event.sender, event.owner_in_view, now_ms)
         if isinstance(event, Due):
             return self.due(now_ms)
+        if isinstance(event, Resolved):
+            return self.resolved(event.sender, event.owner_in_view, event.resolution, now_ms)
         return self.configured(event.config, event.source, now_ms)
 
     def reported(
@@ -91,6 +120,10 @@ class ServiceFold:
         judged: list[BindingFold] = []
         taken = False
         for run in runs:
+            if run.ip_address and run.ip_address != self.server.ip_address:
+                facts += self._take_secondary(sender, run, now_ms)
+                judged = [] if self.server.ip_address == run.ip_address else judged
+                continue
             binding = self.bindings.get(run.monitor_id)
             if binding is None:
                 facts.append(self._refuse(Refusal.UNKNOWN_BINDING, f"{run.monitor_id} is not bound here"))
@@ -123,6 +156,26 @@ class ServiceFold:
             return (refused,)
         return self._publish_ownership(sender, now_ms) if self._adopt(sender) else ()
 
+    def resolved(self, sender: Sender, owner_in_view: NodeId | None, said: Resolution, now_ms: int) -> Sequence[Fact]:
+        """What the owner holds of the service's name (D-3, D-4); the same again changes nothing."""
+        refused = self._refusal(sender, owner_in_view)
+        if refused is not None:
+            return (refused,)
+        config = self.config
+        if config is None or said.domain != config.domain:
+            return (self._refuse(Refusal.OTHER_ADDRESS, f"{said.domain} is not its name"),)
+        adopted = self._adopt(sender)
+        before, self.server = self.server, self.server.after(said)
+        self.secondary = secondary_after(self.secondary, self.server, said, config.bindings)
+        show_unresolved(self.bindings.values(), self.server)
+        taken_over = self._take_over(sender, None, now_ms)
+        if taken_over:
+            return taken_over
+        if is_news(before.domain, self.server.domain):
+            cause = cause_of(CauseKind.RESOLUTION, resolution_text(self.server), sender.source)
+            return self._publish(declared_by(sender), self._settle(), cause, now_ms, now_ms)
+        return self._publish_ownership(sender, now_ms) if adopted else ()
+
     def configured(self, config: ServiceConfig | None, source: Source, now_ms: int) -> Sequence[Fact]:
         """The service as configured from now on. Without a record nothing is told before the first claim or report."""
         if config is None:
@@ -133,10 +186,13 @@ class ServiceFold:
         self.bindings = new_bindings(config.bindings, self.bindings, held)
         self.config = config
         self._set_time(before, config, reenabled, now_ms)
+        self.server = server_of(config, self.server, record)
+        if self.secondary is not None:
+            self.secondary = self.secondary.configured(config, before)
         for binding in self.bindings.values():
             if reenabled:
                 binding.forget()
-            elif record is not None and (record.ip_address, record.port) != (config.ip_address, config.port):
+            elif record is not None and (record.ip_address, record.port) != (self.server.ip_address, config.port):
                 binding.forget_outcomes()
             binding.judge_again()
         if record is None or self._shows(record, config):
@@ -158,21 +214,11 @@ class ServiceFold:
         """The same fold, to try something on."""
         twin = copy(self)
         twin.bindings = {monitor_id: copy(binding) for monitor_id, binding in self.bindings.items()}
+        twin.secondary = self.secondary.copy() if self.secondary else None
         return twin
 
     def _refusal(self, sender: Sender, owner_in_view: NodeId | None) -> Refuse | None:
-        record = self.record
-        if self.config is None:
-            return self._refuse(Refusal.UNKNOWN_SERVICE, f"{self.entity_id} is not configured here")
-        if record is not None and sender.view_id < record.view_id:
-            return self._refuse(Refusal.OBSOLETE_VIEW, f"view {sender.view_id}, the record is of {record.view_id}")
-        if owner_in_view is None:
-            return self._refuse(Refusal.NO_OWNER, f"no owner known here under view {sender.view_id}")
-        if owner_in_view != sender.node_id:
-            return self._refuse(
-                Refusal.NOT_OWNER, f"{sender.node_id} is not the owner under view {sender.view_id}: {owner_in_view} is"
-            )
-        return None
+        return refusal(self.entity_id, self.config, self.record, sender, owner_in_view)
 
     def _refuse(self, reason: Refusal, text: str) -> Refuse:
         return Refuse(self.entity_id, reason, text)
@@ -184,7 +230,28 @@ class ServiceFold:
             return record.view_id != sender.view_id
         for binding in self.bindings.values():
             binding.meet_incarnation()
+        self.secondary = None
         return True
+
+    def _take_secondary(self, sender: Sender, run: ProbeRun, now_ms: int) -> Sequence[Fact]:
+        """A run at an address that is not in use (yet)."""
+        binding = self.secondary.binding_of(run) if self.secondary else None
+        if binding is None:
+            return (self._refuse(Refusal.OTHER_ADDRESS, f"{run.ip_address} is neither in use nor wanted"),)
+        return self._take_over(sender, binding, now_ms) if binding.take(run) == JUDGED else ()
+
+    def _take_over(self, sender: Sender, judged: BindingFold | None, now_ms: int) -> Sequence[Fact]:
+        """The secondary bindings become the primary ones once they have a verdict: address and state in one (D-3)."""
+        config, secondary, before = self.config, self.secondary, self.server
+        if config is None or secondary is None:
+            return ()
+        merged = secondary.merged(self.bindings)
+        if not has_verdict(config, merged.values()):
+            return ()
+        self.bindings, self.server, self.secondary = merged, secondary.server, None
+        cause = cause_of(CauseKind.RESOLUTION, takeover_text(before, self.server, judged), sender.source)
+        at_ms = judged.last_at_ms if judged else now_ms
+        return self._publish(declared_by(sender), self._settle(), cause, at_ms, now_ms)
 
     def _decide(self) -> tuple[State, int]:
         config, record = self.config, self.record
@@ -295,7 +362,9 @@ class ServiceFold:
         before, config = self.record, self.config
         assert config is not None, "a service is published only while it is configured"
         bindings, due_at_ms = self.bindings.values(), self.due_at_ms
-        record = next_record(before, config, declared, decided, bindings, cause, at_ms, now_ms, due_at_ms, self.flaps)
+        record = next_record(
+            before, config, self.server, declared, decided, bindings, cause, at_ms, now_ms, due_at_ms, self.flaps
+        )
         self.record, self.untold = record, None
         facts: list[Fact] = [Publish(record)]
         was = before.state if before else State.UNKNOWN
@@ -306,18 +375,19 @@ class ServiceFold:
     def _remove(self) -> Sequence[Fact]:
         if self.config is None and self.record is None:
             return ()
-        self.config = self.record = self.untold = None
+        self.config = self.record = self.untold = self.secondary = None
+        self.server = NO_SERVER
         self.bindings = {}
         self.decided, self.due_at_ms, self.flaps = State.UNKNOWN, None, ()
         return (Remove(self.entity_id),)
 
     def _shows(self, record: ServiceState, config: ServiceConfig) -> bool:
         """Whether a record already says all that this configuration makes of the service."""
-        shown = (record.name, record.ip_address, record.port, record.threshold, (record.state, record.up_weight))
-        wanted = (config.name, config.ip_address, config.port, config.threshold, self._settle())
-        if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps):
+        if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps) or not says(record, config, self.server):
             return False
-        return shown == wanted and {binding.monitor_id: binding.state for binding in record.bindings} == {
+        if (record.state, record.up_weight) != self._settle():
+            return False
+        return {binding.monitor_id: binding.state for binding in record.bindings} == {
             monitor_id: binding.state for monitor_id, binding in self.bindings.items()
         }
 

@@ -243,6 +243,6 @@ def test_a_successor_tells_what_was_configured_while_nobody_folded() -> None:
 def test_fields_that_the_fold_does_not_decide_are_carried_over() -> None:
     record = up_fold().record
     assert record is not None
-    fold = new_fold(record=replace(record, mss=1460, ttl_s=30))
+    fold = new_fold(record=replace(record, mss=1460))
     (state,) = states(fold.claimed(sender(4), B0, 9_000))
-    assert (state.mss, state.ttl_s) == (1460, 30)
+    assert state.mss == 1460
