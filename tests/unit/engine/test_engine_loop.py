@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import resource
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -138,6 +141,44 @@ def test_M18_down_time_pauses_a_target_that_is_down() -> None:
         failed_ms = harness.reports[-1].last_at_ms
         harness.until(lambda: harness.loop.table.entries[1].run.count == 4, "the probe after the pause")
         assert 950 <= harness.loop.table.entries[1].run.last_at_ms - failed_ms <= 1300
+
+
+def test_M18_down_time_of_a_reversed_monitor_begins_when_the_target_answers() -> None:
+    with serving(silent) as port, engine() as harness:
+        reversed_one = binding(port=port, interval_ms=50, window=1, up_window=3, down_after=3, reverse=True)
+        harness.probe(replace(reversed_one, down_time_ms=1000))
+        harness.until(lambda: len(harness.reports) == 3, "three answers")
+        answered_ms = harness.reports[-1].last_at_ms
+        harness.until(lambda: harness.loop.table.entries[1].run.count == 4, "the probe after the pause")
+        assert 950 <= harness.loop.table.entries[1].run.last_at_ms - answered_ms <= 1300
+
+
+def test_M18_failures_of_a_reversed_monitor_are_not_paused() -> None:
+    with closed_port() as port, engine() as harness:
+        harness.probe(binding(port=port, interval_ms=20, window=9, down_after=1, reverse=True, down_time_ms=60_000))
+        harness.until(lambda: len(harness.reports) == 5, "five refusals")
+
+
+def test_M19_a_target_that_becomes_slow_is_late_by_its_learnt_time_out() -> None:
+    answer_s = [0.0]
+
+    def handle(connection: socket.socket, ended: threading.Event) -> None:
+        connection.recv(65536)
+        ended.wait(answer_s[0])
+        connection.sendall(OK)
+
+    with serving(handle) as port, engine() as harness:
+        monitor = binding(kind="HTTP", port=port, interval_ms=300, timeout_ms=290, window=9, deviation_ms=60)
+        harness.probe(replace(monitor, down_after=2))
+        harness.until(lambda: len(harness.reports) == 5, "five answers")
+        entry = harness.loop.table.entries[1]
+        assert 60 < entry.timeout_ms < 110
+        answer_s[0] = 0.2
+        harness.until(lambda: harness.reports[-1].count == 2 and len(harness.reports) == 7, "two late ones")
+        assert harness.reports[-1].reason is Reason.TIMEOUT_FIRST_BYTE
+        assert "learnt time-out" in harness.reports[-1].detail
+        assert entry.timeout_ms == 290, "DOWN: learn again"
+        harness.until(lambda: harness.reports[-1].verdict is Verdict.UP, "200 ms are in time now")
 
 
 def test_a_kind_with_a_bug_spares_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:

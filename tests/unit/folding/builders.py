@@ -35,7 +35,7 @@ def probed(
     service: EntityId = WEB,
     detail: str = "",
 ) -> ProbeRun:
-    reason = {Verdict.UP: Reason.OK, Verdict.DOWN: Reason.BAD_STATUS, Verdict.INCONCLUSIVE: Reason.LOCAL_ERROR}[verdict]
+    reason = {Verdict.DOWN: Reason.BAD_STATUS, Verdict.INCONCLUSIVE: Reason.LOCAL_ERROR}.get(verdict, Reason.OK)
     times = (response_us, response_us, response_us)
     return ProbeRun(service, monitor, sequence, run, verdict, reason, detail, at_ms, at_ms, count, *times)
 
