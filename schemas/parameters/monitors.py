@@ -80,6 +80,9 @@ TYPE_NAMES = (
     "UDP-ECV",
     "SMTP",
     "REDIS",
+    "DNS",
+    "FTP",
+    "USER",
 )
 
 COMMON = (
@@ -151,6 +154,34 @@ REDIS_OWN = (
     *SECURE_OWN,
 )
 
+DNS_OWN = (
+    Parameter("query", Shape.TEXT, "name to ask for, such as example.org", low=1, high=255, required=True),
+    Parameter(
+        "query_type",
+        Shape.CHOICE,
+        "record to ask for: ADDRESS is A, ZONE is SOA",
+        "ADDRESS",
+        choices=("ADDRESS", "AAAA", "ZONE", "CNAME", "MX", "NS", "PTR", "SRV", "TXT"),
+    ),
+    Parameter("ip_address", Shape.ADDRESSES, "one of these must be in the answer"),
+)
+FTP_OWN = (
+    Parameter("user_name", Shape.TEXT, "user to log in as", "anonymous", 1, 128),
+    PASSWORD,
+    Parameter("file_name", Shape.TEXT, "file to get, at most its first 64 KB", low=1, high=1024),
+    *CONTENT,
+    Parameter("put_file_name", Shape.TEXT, "file to write", low=1, high=1024),
+    Parameter("put_content", Shape.TEXT, "what to write into it", "watchbill", 1, 1024),
+)
+USER_OWN = (
+    Parameter(
+        "script_name", Shape.TEXT, "a script's name in the scripts folder of each node", None, 1, 100, required=True
+    ),
+    Parameter(
+        "script_args", Shape.TEXT, "its arguments; quotes keep words together, nothing is expanded", low=1, high=1024
+    ),
+)
+
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
     for row in (
@@ -172,6 +203,9 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("UDP-ECV", "a datagram is answered with what is expected", UDP_ECV_OWN),
         MonitorType("SMTP", "a mail server greets and answers EHLO", SMTP_OWN),
         MonitorType("REDIS", "a Redis server answers PING, and has the role that is wanted", REDIS_OWN),
+        MonitorType("DNS", "a DNS server answers a query, with a known address if one is given", DNS_OWN),
+        MonitorType("FTP", "an FTP server lets us in, gives a file with what is expected, and takes one", FTP_OWN),
+        MonitorType("USER", "a script on the node ends with 0; nodes run none unless they are told to", USER_OWN),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"

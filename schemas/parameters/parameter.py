@@ -29,6 +29,7 @@ class Shape(Enum):
     CHOICE = "choice"
     DURATION = "duration, such as 500ms, 5s or 2min"
     ADDRESS = "IPv4 or IPv6 address"
+    ADDRESSES = "IPv4 or IPv6 addresses, such as 10.0.0.1,10.0.0.2"
     HOST = "IPv4 or IPv6 address, or domain name"
     STATUS_CODES = "status codes, such as 200-299,301"
     HEADERS = "header lines, such as 'Host: example.org'"

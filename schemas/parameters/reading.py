@@ -16,7 +16,7 @@ from ipaddress import ip_address
 from schemas.config import Setting
 from schemas.parameters.domains import DOMAIN_FITS, canonical_domain
 from schemas.parameters.durations import duration_ms, duration_text
-from schemas.parameters.escapes import escaped_bytes
+from schemas.parameters.escapes import escaped_bytes, written_escapes
 from schemas.parameters.parameter import Parameter, Shape
 from schemas.parameters.secret_refs import CURE, is_secret_ref
 
@@ -26,6 +26,8 @@ SWITCH_WORDS = {"yes": True, "on": True, "true": True, "enabled": True} | {
     "false": False,
     "disabled": False,
 }
+ADDRESSES = 64
+"""Addresses of one monitor; more are refused."""
 HEADERS = 32
 """Header lines of one monitor; more are refused."""
 HEADER_CHARACTERS = 1024
@@ -109,7 +111,7 @@ def _text(parameter: Parameter, value: object) -> Setting | Unfit:
 
 
 def _escaped(parameter: Parameter, value: object) -> Setting | Unfit:
-    text = _text(parameter, value)
+    text = _text(parameter, written_escapes(str(value)))
     try:
         escaped_bytes(str(text))
     except ValueError as error:
@@ -139,6 +141,19 @@ def _duration(parameter: Parameter, value: object) -> Setting | Unfit:
 def _address(parameter: Parameter, value: object) -> Setting | Unfit:
     address = canonical_address(str(value))
     return address or _unfit(parameter, value, "it is an IPv4 or IPv6 address, such as 10.0.0.1 or 2001:db8::1")
+
+
+def _addresses(parameter: Parameter, value: object) -> Setting | Unfit:
+    parts = [str(part) for part in value] if isinstance(value, tuple | list) else str(value).split(",")
+    if len(parts) > ADDRESSES:
+        return _unfit(parameter, f"{len(parts)} addresses", f"at most {ADDRESSES} of them")
+    addresses: list[str] = []
+    for part in parts:
+        address = canonical_address(part)
+        if address is None:
+            return _unfit(parameter, part, "they are IPv4 or IPv6 addresses, such as 10.0.0.1,2001:db8::1")
+        addresses.append(address)
+    return tuple(dict.fromkeys(addresses))
 
 
 def _host(parameter: Parameter, value: object) -> Setting | Unfit:
@@ -222,6 +237,7 @@ _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
     Shape.CHOICE: _choice,
     Shape.DURATION: _duration,
     Shape.ADDRESS: _address,
+    Shape.ADDRESSES: _addresses,
     Shape.HOST: _host,
     Shape.STATUS_CODES: _status_codes,
     Shape.HEADERS: _headers,

@@ -8,13 +8,14 @@ import pytest
 
 from connectors.probes.kinds import KINDS, converse
 from connectors.probes.outcome import DETAIL_BYTES, Outcome, down, from_errno, printable
+from connectors.probes.task_kinds import task_kinds
 from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
 
 
 def test_M6_every_kind_can_be_configured_with_the_parameters_that_its_probe_knows() -> None:
-    for name, kind in KINDS.items():
+    for name, kind in [*KINDS.items(), *task_kinds(None).items()]:
         assert set(kind.parameters) == {row.name for row in MONITOR_TYPES[name].own}, name
 
 
