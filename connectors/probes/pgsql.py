@@ -9,6 +9,7 @@ Source: the PostgreSQL manual, "Frontend/Backend Protocol", version 3.0.
 
 from __future__ import annotations
 
+import os
 from hashlib import md5
 
 from connectors.engine.binding import Binding
@@ -38,6 +39,7 @@ LETS_OTHERS_IN = (b"28", b"3D", b"42501")
 """SQL states by which a server refuses a user or a database: it works (pg_isready says so too)."""
 
 GOODBYE = b"X\x00\x00\x00\x04"
+NONCE_BYTES = 18
 TLS_PLEASE = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 
 
@@ -103,7 +105,7 @@ class PgsqlConversation(FramedConversation):
                 names = b", ".join(mechanisms).decode("latin-1")
                 return down(Reason.BAD_STATUS, f"the server takes no {MECHANISM.decode()}, only {names}")
             self.expect("challenge of the login", self._challenged)
-            first = self._scram.first()
+            first = self._scram.first(os.urandom(NONCE_BYTES))
             return message(b"p", MECHANISM + b"\0" + len(first).to_bytes(4, "big") + first)
         return down(Reason.BAD_STATUS, other_login(way, self._user))
 

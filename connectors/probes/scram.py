@@ -10,7 +10,6 @@ prepared as it is.
 from __future__ import annotations
 
 import hmac
-import os
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from hashlib import pbkdf2_hmac, sha256
@@ -27,19 +26,21 @@ NO_CHANNEL_BINDING = b"n,,"
 class Scram:
     """One user's login, again and again."""
 
-    __slots__ = ("_bare", "_key", "_key_of", "_nonce", "_password", "_signature")
+    __slots__ = ("_bare", "_key", "_key_of", "_name", "_nonce", "_password", "_signature")
 
-    def __init__(self, password: str) -> None:
+    def __init__(self, password: str, name: str = "") -> None:
+        """PostgreSQL takes the user's name from its start-up message, and wants none here."""
         self._password = password.encode()
+        self._name = name.encode()
         self._nonce = self._bare = b""
         self._signature = b""
         self._key_of: tuple[bytes, int] | None = None
         self._key = b""
 
-    def first(self) -> bytes:
-        """The client's first message, with a new nonce. PostgreSQL takes the user's name from the start-up message."""
-        self._nonce = b64encode(os.urandom(18))
-        self._bare = b"n=,r=" + self._nonce
+    def first(self, noise: bytes) -> bytes:
+        """The client's first message; `noise` is random, new for every login."""
+        self._nonce = b64encode(noise)
+        self._bare = b"n=" + self._name + b",r=" + self._nonce
         self._signature = b""
         return NO_CHANNEL_BINDING + self._bare
 
