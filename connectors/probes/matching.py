@@ -27,6 +27,9 @@ WINDOW_BYTES = 24 * 1024
 PATTERN_MEMORY_BYTES = 1 << 20
 """What one pattern may take when compiled; a greedy one is refused, it does not eat the engine."""
 
+AT_LINES = "(?m)"
+"""`^` and `$` stand at lines; a pattern may say (?-m) itself."""
+
 CONTENT: Mapping[str, ParameterValue] = {"recv": "", "recv_pattern": "", "not_recv": "", "not_recv_pattern": ""}
 """The parameters of every kind that looks at content, and their defaults: nothing is looked for."""
 
@@ -158,13 +161,13 @@ def _text(name: str, text: str) -> Mark:
 
 
 def _pattern(name: str, text: str) -> Mark:
-    r"""A regular expression of RE2. `^` and `$` stand at lines, whose `\r` does not count; `(?-m)` changes that."""
+    r"""A regular expression of RE2, for which `\r\n` ends a line like `\n`."""
     options = re2.Options()
     options.log_errors = False
     options.max_mem = PATTERN_MEMORY_BYTES
     try:
-        pattern = re2.compile(f"(?m){text}".encode(), options)
+        pattern = re2.compile(f"{AT_LINES}{text}".encode(), options)
     except re2.error as error:
-        what = error.args[0].decode("utf-8", "replace") if error.args else "too large"
+        what = error.args[0].decode("utf-8", "replace").replace(f"{AT_LINES}{text}", text)
         raise ValueError(f"{name} is no regular expression of RE2: {what}") from None
     return Mark(f"/{text[:60]}/", lambda answer: pattern.search(answer.replace(b"\r\n", b"\n")) is not None)

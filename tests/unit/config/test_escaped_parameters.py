@@ -32,3 +32,8 @@ def test_an_escape_that_there_is_not_is_told(text: str, escape: str) -> None:
     found = read(SEND, text)
     assert isinstance(found, Unfit)
     assert f"{escape} is no escape: there are" in found.message
+
+
+def test_a_control_character_that_came_as_such_is_kept_as_its_escape() -> None:
+    assert read(SEND, "PING\r\n\x00") == r"PING\r\n\x00"
+    assert read(SEND, r"PING\r\n\x00") == r"PING\r\n\x00"
