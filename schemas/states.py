@@ -73,7 +73,7 @@ class BindingState:
 
     `outcomes` holds the last `outcome_count` probes (at most 127) as a big-endian integer: newest in bit 0, 1 = failed.
     `failures` are the last ones that differ from the one before, newest last; `slow` says that the last success came
-    after `response_timeout_threshold`.
+    after `response_timeout_threshold`; `counts` is off for what decides nothing (disabled, or a shadow).
     """
 
     monitor_id: EntityId
@@ -90,6 +90,7 @@ class BindingState:
     last_at_ms: int
     failures: tuple[ProbeFailure, ...] = ()
     slow: bool = False
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

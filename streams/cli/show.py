@@ -79,7 +79,7 @@ def service(
 ) -> None:
     """Show services and members of groups, and their states."""
     from streams.cli import show_tables as tables
-    from streams.cli.show_services import service_detail, service_list
+    from streams.cli.show_services import last_failures, service_detail, service_list
 
     asked = Asked(bootstrap, cluster, data_dir, deadline, output)
     known = asked.read()
@@ -94,6 +94,10 @@ def service(
         tables.print_facts(tables.service_facts(one, known.now_ms))
         print()
         tables.print_table(tables.BINDINGS, one["bindings"], known.now_ms)
+        failures = last_failures(one)
+        if failures:
+            print()
+            tables.print_table(tables.FAILURES, failures, known.now_ms)
 
     asked.print_one(one, show)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.identifiers import NodeId, partition_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
-from schemas.states import BindingState, BindingVerdict, Cause, CauseKind, ServiceState, State
+from schemas.states import BindingState, BindingVerdict, Cause, CauseKind, ProbeFailure, ServiceState, State
 from schemas.topics import SERVICE_STATES, topic_name
 from streams.cli.show_read import Knowledge
 from streams.cli.show_words import NO_STATE_YET
@@ -39,9 +39,10 @@ def service_list(known: Knowledge) -> list[Data]:
 def service_detail(known: Knowledge, name: str) -> Data | None:
     """One service: as in the list, and `"enabled"`, `"node_groups"`, `"incarnation"`, `"elected_owner"` (by the view in
     force), `"position": {"topic", "partition", "next_offset"}` (where its states stand, and how far was read), and
-    `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "state", "verdict", "reason", "detail",
-    "count", "outcomes", "response_time_us", "last_at_ms"}]`, where `outcomes` has the last probes, newest last: `.` for
-    a success, `x` for a failure. None if there is no such service.
+    `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "shadow", "state", "verdict", "reason",
+    "detail", "count", "outcomes", "response_time_us", "slow", "last_at_ms", "failures": [{"at_ms", "reason",
+    "detail"}]}]`, where `outcomes` has the last probes, newest last: `.` for a success, `x` for a failure; `failures`
+    are the last few, newest first. None if there is no such service.
     """
     service = next((service for service in services(known.entities) if service.name == name), None)
     if service is None:
@@ -114,7 +115,7 @@ def _told(state: ServiceState) -> Data:
 def reason(state: ServiceState) -> str:
     """Why the service is in its state, for people: what probes found, where the last record tells of an owner."""
     if state.cause.kind is CauseKind.OWNERSHIP and state.state is State.DOWN:
-        down = next((told for told in state.bindings if told.state is BindingVerdict.DOWN), None)
+        down = next((told for told in state.bindings if told.counts and told.state is BindingVerdict.DOWN), None)
         if down is not None:
             return f"{down.detail or down.reason.value}; {state.cause.text}"
     return state.cause.text
@@ -140,6 +141,7 @@ def _binding(bound: MonitorBinding, told: BindingState | None) -> Data:
         "type": bound.type,
         "weight": bound.weight,
         "counts": bound.counts,
+        "shadow": bound.shadow,
         "state": told.state.value if told else "UNKNOWN",
         "verdict": told.verdict.value if told else None,
         "reason": told.reason.value if told else None,
@@ -147,8 +149,22 @@ def _binding(bound: MonitorBinding, told: BindingState | None) -> Data:
         "count": told.count if told else 0,
         "outcomes": outcomes_text(told) if told else "",
         "response_time_us": told.response_time_us if told else None,
+        "slow": told.slow if told else False,
         "last_at_ms": told.last_at_ms if told else None,
+        "failures": [_failure(failure) for failure in reversed(told.failures)] if told else [],
     }
+
+
+def _failure(failure: ProbeFailure) -> Data:
+    return {"at_ms": failure.at_ms, "reason": failure.reason.value, "detail": failure.detail}
+
+
+def last_failures(one: Data) -> list[Data]:
+    """The failures of all bindings of a service's data, the latest first: `{"monitor_name", "at_ms", ...}`."""
+    told = [
+        {"monitor_name": bound["monitor_name"], **failure} for bound in one["bindings"] for failure in bound["failures"]
+    ]
+    return sorted(told, key=lambda failure: -int(failure["at_ms"]))
 
 
 def outcomes_text(binding: BindingState) -> str:

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from schemas.states import State
-from streams.cli.show_words import STYLES, address_text, age_text, response_text, time_text, weight_text
+from schemas.states import BindingVerdict, State
+from streams.cli.show_words import BINDING_STYLES, STYLES, address_text, age_text, response_text, time_text, weight_text
 
 Data = Mapping[str, Any]
 Cell = tuple[str, str]
@@ -31,6 +31,10 @@ ATTENTION, PLAIN, QUIET = "bold yellow", "", "dim"
 
 def _state(value: str) -> Cell:
     return value, STYLES[State(value)]
+
+
+def _counts(one: Data) -> Cell:
+    return ("shadow", QUIET) if one["shadow"] else (_yes(one["counts"]), PLAIN)
 
 
 def _age(at_ms: int | None, now_ms: int) -> str:
@@ -56,14 +60,22 @@ BINDINGS: Columns = (
     ("monitor", lambda one, _: (one["monitor_name"], "bold")),
     ("type", lambda one, _: (one["type"], PLAIN)),
     ("weight", lambda one, _: (str(one["weight"]), PLAIN)),
-    ("counts", lambda one, _: (_yes(one["counts"]), PLAIN)),
-    ("state", lambda one, _: _state(one["state"])),
+    ("counts", lambda one, _: _counts(one)),
+    ("state", lambda one, _: (one["state"], BINDING_STYLES[BindingVerdict(one["state"])])),
     ("last verdict", lambda one, _: (one["verdict"] or "-", PLAIN)),
     ("reason", lambda one, _: (one["reason"] or "-", PLAIN)),
     ("probes alike", lambda one, _: (str(one["count"]), PLAIN)),
     ("outcomes", lambda one, _: (one["outcomes"], PLAIN)),
-    ("response", lambda one, _: (response_text(one["response_time_us"]), PLAIN)),
+    ("response", lambda one, _: (response_text(one["response_time_us"]), ATTENTION if one["slow"] else PLAIN)),
+    ("slow", lambda one, _: (_yes(one["slow"]), ATTENTION if one["slow"] else QUIET)),
     ("last told", lambda one, now: (_age(one["last_at_ms"], now), PLAIN)),
+    ("detail", lambda one, _: (one["detail"], QUIET)),
+)
+FAILURES: Columns = (
+    ("last failures of", lambda one, _: (one["monitor_name"], "bold")),
+    ("at", lambda one, _: (time_text(one["at_ms"]), PLAIN)),
+    ("ago", lambda one, now: (_age(one["at_ms"], now), PLAIN)),
+    ("reason", lambda one, _: (one["reason"], PLAIN)),
     ("detail", lambda one, _: (one["detail"], QUIET)),
 )
 NODES: Columns = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from schemas.probes import Verdict
-from schemas.states import BindingState, ServiceState, State
+from schemas.states import BindingState, BindingVerdict, ServiceState, State
 
 STYLES = {
     State.UP: "bold green",
@@ -21,6 +21,13 @@ STYLES = {
 SHORT = {State.OUT_OF_SERVICE: "OUT", State.GOING_OUT_OF_SERVICE: "GOING"}
 """States whose names do not fit a board."""
 NO_STATE_YET = "no state yet"
+FAILING = (State.DOWN, State.UNKNOWN)
+BINDING_STYLES = {
+    BindingVerdict.UP: STYLES[State.UP],
+    BindingVerdict.DOWN: STYLES[State.DOWN],
+    BindingVerdict.UNKNOWN: STYLES[State.UNKNOWN],
+    BindingVerdict.MAINTENANCE: STYLES[State.GOING_OUT_OF_SERVICE],
+}
 
 
 def age_text(age_ms: int) -> str:
@@ -62,9 +69,9 @@ def address_text(ip_address: str, port: int) -> str:
 
 
 def reason_text(state: ServiceState) -> str:
-    """Why the service is as it is: the failing probe of a service that is not UP, else what made the record."""
-    failing = next((one for one in state.bindings if one.verdict is Verdict.DOWN), None)
-    return state.cause.text if failing is None or state.state is State.UP else failure_text(failing)
+    """Why the service is as it is: the failing probe of one that is DOWN or unknown, else what made the record."""
+    failing = next((one for one in state.bindings if one.counts and one.verdict is Verdict.DOWN), None)
+    return state.cause.text if failing is None or state.state not in FAILING else failure_text(failing)
 
 
 def failure_text(binding: BindingState) -> str:

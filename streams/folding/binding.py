@@ -220,6 +220,7 @@ class BindingFold:
             self.last_at_ms,
             self.failures,
             self.slow,
+            self.config.counts,
         )
 
 

@@ -121,6 +121,7 @@ class NodeSource:
         return Counters(
             fold_runs=node.folding.folds.folded_runs,
             refused={reason.value: count for reason, count in node.folding.folds.refused.copy().items()},
+            alerts={kind.value: count for kind, count in node.folding.folds.alerts.copy().items()},
             quarantined=node.quarantine.count,
             stale_states=node.replicas.states.rejected,
             group_restarts=node.group.restarts,

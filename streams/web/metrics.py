@@ -100,6 +100,10 @@ def _totals(counters: Counters) -> Iterator[Metric]:
     for reason, count in counters.refused.items():
         refused.add_metric([reason], count)
     yield refused
+    alerts = CounterMetricFamily("watchbill_alerts", "Alerts that monitors asked for, by kind.", labels=["kind"])
+    for kind, count in counters.alerts.items():
+        alerts.add_metric([kind], count)
+    yield alerts
     for name, text, value in (
         ("watchbill_fold_runs", "Probe runs folded.", counters.fold_runs),
         ("watchbill_quarantined", "Records that could not be read.", counters.quarantined),

@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from schemas.inventory.services import MonitorBinding, MonitoredService
-from schemas.states import BindingState, BindingVerdict, Cause, ServiceState, State
+from schemas.states import BindingState, BindingVerdict, Cause, ProbeFailure, ServiceState, State
 from streams.folding.config.suggestions import nearest
 from streams.web.answers import Answer, Json, failure, refused, seconds, time_pair
 from streams.web.parameters import VALUE_CHARACTERS, Pairs, Problem, ServicesQuery, no_parameters, services_query
@@ -110,6 +110,7 @@ def binding(bound: MonitorBinding, folded: BindingState | None) -> Json:
         "weight": bound.weight,
         "enabled": bound.enabled,
         "counts": bound.counts,
+        "shadow": bound.shadow,
         "state": (folded.state if folded else BindingVerdict.UNKNOWN).value,
         "verdict": _of(folded, lambda known: known.verdict.value),
         "reason": _of(folded, lambda known: known.reason.value),
@@ -118,8 +119,15 @@ def binding(bound: MonitorBinding, folded: BindingState | None) -> Json:
         "run": _of(folded, lambda known: known.run),
         "count": _of(folded, lambda known: known.count),
         "outcomes": "" if folded is None else outcomes(folded),
+        "slow": folded is not None and folded.slow,
         **time_pair("last_at", _of(folded, lambda known: known.last_at_ms)),
+        "failures": [] if folded is None else [kept_failure(kept) for kept in reversed(folded.failures)],
     }
+
+
+def kept_failure(kept: ProbeFailure) -> Json:
+    """One of a binding's last failures."""
+    return {"reason": kept.reason.value, "detail": kept.detail, **time_pair("at", kept.at_ms)}
 
 
 def cause(given: Cause) -> Json:

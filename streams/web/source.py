@@ -63,6 +63,7 @@ class Counters:
 
     fold_runs: int
     refused: Mapping[str, int]
+    alerts: Mapping[str, int]
     """Reports and claims that the fold did not take, by reason."""
     quarantined: int
     stale_states: int

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.states import Cause, CauseKind, State
+from schemas.probes import Reason, Verdict
+from schemas.states import Cause, CauseKind, ProbeFailure, State
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import behind_of, node_list, view_list
-from streams.cli.show_services import outcomes_text, reason, service_detail, service_list
-from tests.unit.cli_show.samples import PARTITION_OF_WEB, binding, knowledge, state
+from streams.cli.show_services import last_failures, outcomes_text, reason, service_detail, service_list
+from streams.cli.show_words import reason_text
+from tests.unit.cli_show.samples import PARTITION_OF_WEB, WEB, binding, knowledge, state
 
 
 def test_every_configured_service_is_there_also_without_a_state() -> None:
@@ -31,6 +33,29 @@ def test_one_service_is_told_with_its_bindings_and_where_its_states_stand() -> N
     assert web is not None
     assert web["position"] == {"topic": "c.service-states", "partition": PARTITION_OF_WEB, "next_offset": 5}
     assert service_detail(knowledge(), "nothing") is None
+
+
+def test_the_last_failures_of_all_bindings_are_told_latest_first() -> None:
+    refused, late = ProbeFailure(1_000, Reason.REFUSED, "no"), ProbeFailure(2_000, Reason.TIMEOUT_BODY, "slow")
+    known = knowledge()
+    known.states[WEB] = replace(state(), bindings=(replace(binding(), failures=(refused, late), slow=True),))
+    one = service_detail(known, "web")
+    assert one is not None
+    assert one["bindings"][0]["slow"]
+    assert [(row["monitor_name"], row["reason"], row["at_ms"]) for row in last_failures(one)] == [
+        ("http", "TIMEOUT_BODY", 2_000),
+        ("http", "REFUSED", 1_000),
+    ]
+
+
+def test_U7_a_shadow_is_not_why_a_service_is_down() -> None:
+    shadow = replace(binding(Verdict.DOWN, Reason.MISMATCH, "new check"), counts=False)
+    down = state(State.DOWN)
+    owned = replace(down, cause=Cause(CauseKind.OWNERSHIP, "monitored by b0", "", -1, -1))
+    assert "refused" in reason(replace(owned, bindings=(shadow, *down.bindings)))
+    assert reason_text(replace(down, bindings=(shadow, *down.bindings))).startswith("REFUSED")
+    disabled = replace(down, state=State.OUT_OF_SERVICE, cause=Cause(CauseKind.CONFIG, "configuration: disabled"))
+    assert reason_text(disabled) == "configuration: disabled"
 
 
 def test_outcomes_are_told_oldest_first() -> None:

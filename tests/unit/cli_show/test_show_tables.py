@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from schemas.probes import Reason
+from schemas.states import BindingVerdict, ProbeFailure
 from streams.cli import show_tables as tables
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import node_list, view_list
-from streams.cli.show_services import service_detail, service_list
-from tests.unit.cli_show.samples import NOW_MS, knowledge
+from streams.cli.show_services import last_failures, service_detail, service_list
+from tests.unit.cli_show.samples import NOW_MS, WEB, binding, knowledge, state
 
 
 def test_every_table_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +31,21 @@ def test_every_table_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     for part in ("no state yet", "SERVING, stale", "in force", "refused", "2500ms", "1 of 2", "1m 05s"):
         assert part in text
     assert "\x1b[" not in text
+
+
+def test_M18_bindings_in_maintenance_and_their_failures_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
+    known = knowledge()
+    failures = (ProbeFailure(NOW_MS - 9_000, Reason.REFUSED, "connect: refused"),)
+    told = replace(binding(), state=BindingVerdict.MAINTENANCE, slow=True, failures=failures)
+    known.states[WEB] = replace(state(), bindings=(told,))
+    one = service_detail(known, "web")
+    assert one is not None
+    shadowed = [{**row, "shadow": True, "counts": False} for row in one["bindings"]]
+    tables.print_table(tables.BINDINGS, shadowed, NOW_MS)
+    tables.print_table(tables.FAILURES, last_failures(one), NOW_MS)
+    text = capsys.readouterr().out
+    for part in ("MAINTENANCE", "shadow", "connect: refused", "9s"):
+        assert part in text
 
 
 def test_one_service_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:

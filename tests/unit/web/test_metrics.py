@@ -53,6 +53,7 @@ def test_every_figure_is_there() -> None:
     assert series["watchbill_probes_total", (("engine", "1"),)] == 1000
     assert series["watchbill_engine_lag_seconds", (("engine", "0"),)] == 0.007
     assert series["watchbill_refused_total", (("reason", "DUPLICATE"),)] == 2
+    assert series["watchbill_alerts_total", (("kind", "RESPONSE_SLOW"),)] == 3
 
 
 def test_states_and_phases_that_do_not_occur_are_zero() -> None:

@@ -132,6 +132,7 @@ def test_one_service_shows_each_binding_and_no_setting_of_its_monitors() -> None
             "weight": 30,
             "enabled": True,
             "counts": True,
+            "shadow": False,
             "state": "UP",
             "verdict": "UP",
             "reason": "OK",
@@ -140,8 +141,10 @@ def test_one_service_shows_each_binding_and_no_setting_of_its_monitors() -> None
             "run": 3,
             "count": 2,
             "outcomes": "++++++++++",
+            "slow": False,
             "last_at": "2026-09-21T14:13:20.000Z",
             "last_at_ms": 1_790_000_000_000,
+            "failures": [],
         }
     ]
     assert "hidden" not in json.dumps(body)
