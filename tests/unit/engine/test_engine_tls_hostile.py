@@ -64,18 +64,21 @@ def test_any_bytes_give_a_step(pieces: list[bytes]) -> None:
     assert made.overdue().verdict is Verdict.DOWN
 
 
-@given(st.integers(0, 1500), st.binary(min_size=1, max_size=4), st.sampled_from(["HTTPS", "TLS"]))
+@given(st.integers(0, 5000), st.integers(0, 7), st.sampled_from(["HTTPS", "TLS"]))
 @settings(max_examples=150, deadline=None)
-def test_a_flight_that_was_tampered_with_never_ends_well(place: int, other: bytes, kind: str) -> None:
+def test_a_flight_that_was_tampered_with_never_ends_well(place: int, bit: int, kind: str) -> None:
+    """One bit is enough, wherever TLS 1.3 guards it: not in the head of the first record, nor in what follows it to
+    please old boxes, a record of 6 bytes (RFC 8446, appendix D.4).
+    """
     made = layer(kind)
     hello = made.connected()
     assert isinstance(hello, bytes)
-    flight = first_flight(hello)
-    place %= len(flight)
-    tampered = flight[:place] + other + flight[place + len(other) :]
-    if not tampered.startswith(flight):
-        step = made.received(tampered)
-        assert not isinstance(step, Outcome) or step.verdict is Verdict.DOWN
+    flight = bytearray(first_flight(hello))
+    end = 5 + int.from_bytes(flight[3:5], "big")
+    guarded = (*range(5, end), *range(end + 6, len(flight)))
+    flight[guarded[place % len(guarded)]] ^= 1 << bit
+    step = made.received(bytes(flight))
+    assert step is None or (isinstance(step, Outcome) and step.verdict is Verdict.DOWN)
 
 
 @given(st.dictionaries(st.sampled_from(["subject", "issuer", "subjectAltName"]), st.just(()), max_size=3))
