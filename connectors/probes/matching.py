@@ -24,6 +24,11 @@ from schemas.probes import Reason
 WINDOW_BYTES = 24 * 1024
 """As much of an answer is looked at, as NetScaler does."""
 
+LOOKED_BYTES = 8 * 1024 * 1024
+"""After this much looking a stream is looked at once more, when it ends: 24 KB of empty lines, each in a packet of its
+own, would otherwise cost half a second of an engine. An answer of 600 lines stays below.
+"""
+
 PATTERN_MEMORY_BYTES = 1 << 20
 """What one pattern may take when compiled; a greedy one is refused, it does not eat the engine."""
 
@@ -104,15 +109,17 @@ class Content:
 class AnswerSoFar:
     """A stream's answer as it comes. Mutable: one for each conversation, begun anew for every probe."""
 
-    __slots__ = ("_content", "window")
+    __slots__ = ("_content", "_looked", "window")
 
     def __init__(self, content: Content) -> None:
         self._content = content
+        self._looked = 0
         self.window = bytearray()
         """The answer so far, at most WINDOW_BYTES of it."""
 
     def begin(self) -> None:
         """Forget the last answer."""
+        self._looked = 0
         self.window = bytearray()
 
     def feed(self, data: bytes) -> Outcome | None:
@@ -123,7 +130,7 @@ class AnswerSoFar:
         if content.lone_text:
             if window.find(content.lone_text, max(0, before - len(content.lone_text) + 1)) >= 0:
                 return UP
-        elif (last := window.rfind(b"\n", before)) >= 0 and self._found(last) is not None:
+        elif (last := window.rfind(b"\n", before)) >= 0 and self._worth(last) and self._found(last) is not None:
             ends = [place for place in range(before, last + 1) if window[place] == 0x0A]
             first = bisect_left(ends, True, key=lambda end: self._found(end) is not None)
             return self._found(ends[first])
@@ -132,6 +139,11 @@ class AnswerSoFar:
     def end(self) -> Outcome:
         """No more will come in time: the verdict on what there is."""
         return self._content.judge(self.window)
+
+    def _worth(self, end: int) -> bool:
+        """Whether the lines up to this end may still be looked at."""
+        self._looked += end
+        return self._looked <= LOOKED_BYTES
 
     def _found(self, end: int) -> Outcome | None:
         """What the lines up to this line's end show."""
