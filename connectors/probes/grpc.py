@@ -16,7 +16,6 @@ from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
-    ConnectionTerminated,
     DataReceived,
     Event,
     ResponseReceived,
@@ -52,11 +51,12 @@ STATUS_NAMES = (
 NOT_FOUND, UNIMPLEMENTED = 5, 12
 
 FRAME_HEADER = 9
-SETTINGS_FRAME = 4
+SETTINGS_FRAME, GOAWAY_FRAME = 4, 7
 STREAM = 1
 LONGEST_TIMEOUT_MS = 99_999_999
 """A grpc-timeout has at most eight digits."""
 
+ERROR_NAMES = {code.value: code.name for code in ErrorCodes}
 CONFIGURATION = H2Configuration(client_side=True, header_encoding=None)
 OURS = {SettingCodes.ENABLE_PUSH: 0, SettingCodes.MAX_HEADER_LIST_SIZE: 16_384}
 
@@ -101,6 +101,8 @@ class GrpcConversation(FramedConversation):
         return http.data_to_send()
 
     def _framed(self, frame: bytes) -> Step:
+        if frame[3] == GOAWAY_FRAME:
+            return self._goes_away(Fields(frame, FRAME_HEADER))
         try:
             events = self._http.receive_data(frame)
         except H2Error as error:
@@ -110,6 +112,14 @@ class GrpcConversation(FramedConversation):
             if outcome is not None:
                 return outcome
         return self._http.data_to_send()
+
+    def _goes_away(self, fields: Fields) -> Outcome | None:
+        """A server that stops still answers the calls it took (RFC 9113, section 6.8); h2 would hear no more of it."""
+        last, code, said = fields.number(4), fields.number(4), fields.rest()
+        if code == 0 and last >= STREAM:
+            return None
+        why = quoted(said) if said else "without a reason"
+        return down(Reason.CLOSED, f"the server goes away: {error_name(code)}, {why}")
 
     def _happened(self, event: Event) -> Outcome | None:
         if isinstance(event, ResponseReceived):
@@ -122,9 +132,6 @@ class GrpcConversation(FramedConversation):
             return self._judge()
         elif isinstance(event, StreamReset):
             return down(Reason.RESET, f"the server gave the call up: {error_name(event.error_code)}")
-        elif isinstance(event, ConnectionTerminated) and (event.error_code or not event.last_stream_id):
-            said = quoted(event.additional_data) if event.additional_data else "without a reason"
-            return down(Reason.CLOSED, f"the server goes away: {error_name(event.error_code)}, {said}")
         return None
 
     def _headed(self, headers: dict[bytes, bytes]) -> Outcome | None:
@@ -227,9 +234,9 @@ def read_varint(fields: Fields) -> int:
     raise Malformed("a number without an end")
 
 
-def error_name(code: ErrorCodes | int | None) -> str:
+def error_name(code: int | None) -> str:
     """An error code of HTTP/2 for people."""
-    return code.name if isinstance(code, ErrorCodes) else f"error {code}"
+    return ERROR_NAMES.get(code or 0, f"error {code}")
 
 
 GRPC = Kind("GRPC", Wire.STREAM, DEFAULTS, GrpcConversation, alpn=("h2",))
