@@ -50,6 +50,8 @@ class Binding:
     """Failures in a row after which the target is DOWN; 0: as `window`."""
     reverse: bool = False
     """An UP is the failure: the verdict is turned by the node, but down time begins after this many of them."""
+    weight: int = 1
+    """What the binding counts for its service when it is UP (M-4)."""
     deviation_ms: int = 0
     """DRTM (M-19): the time-out is the average response time + this; 0 keeps `timeout_ms`."""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)

@@ -27,6 +27,9 @@ EVENTS = 1024
 REPORT_TICK_MS = 10
 """Reports gather this long before they go to the node."""
 
+COMPANY_MS = 100
+"""The same for reports from which nothing can follow."""
+
 STATISTICS_MS = 1000
 """How often an engine speaks of itself."""
 

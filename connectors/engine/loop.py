@@ -1,8 +1,8 @@
 """One engine: the loop that probes what is due, hears what came back, and tells the node what is worth telling.
 
-Rule (C-6): a turn waits for events, hears them all, then looks at deadlines, then begins what is due, then reports.
-Events come before deadlines, so a reply that lies in the kernel while this process was held up counts; and the time
-it was held up is not counted against the targets. Nothing here knows a protocol or a byte of one.
+Rule (C-6): it begins what is due, hears the events that come, looks at deadlines, reports, begins again. Events come
+before deadlines, so a reply that lies in the kernel while this process was held up counts; and the time it was held up
+is not counted against the targets. Nothing here knows a protocol or a byte of one.
 """
 
 from __future__ import annotations
@@ -67,17 +67,17 @@ class ProbeLoop:
             self.turn()
 
     def turn(self) -> None:
-        """One iteration (C-6)."""
+        """One iteration (C-6), from the wait for results to the next sends: so probes are in flight between turns."""
         events = self._wait()
         self._hear(events)
         while len(events) == limits.EVENTS:
             events = self._poller.poll(0, limits.EVENTS)
             self._hear(events)
         self._expire()
-        self._begin_due()
         if self._now_ms - self._spoke_ms >= limits.STATISTICS_MS:
             self._speak()
         self.uplink.flush(self._now_ms)
+        self._begin_due()
 
     def answered(self, entry: Entry, outcome: Outcome) -> None:
         """The target answered, or refused: the time until now is its response time."""
@@ -118,7 +118,7 @@ class ProbeLoop:
         deadline_ms = self._deadlines.next_ms()
         if deadline_ms is not None:
             next_ms = min(next_ms, deadline_ms + self._stalled_ns // MS + 1)
-        flush_ms = self.uplink.flush_ms
+        flush_ms = self.uplink.gathered.due_ms()
         if flush_ms is not None and flush_ms < next_ms:
             next_ms = flush_ms
         return next_ms * MS
@@ -216,7 +216,7 @@ class ProbeLoop:
         entry.deadline_ms = NEVER
         reports = entry.run.observe(outcome, response_us, self._wall_ms)
         if reports is not None:
-            self.uplink.report(reports, self._now_ms)
+            self.uplink.gathered.add(entry.binding, reports, self._now_ms)
         if outcome.verdict is entry.failing:
             entry.downs += 1
             binding = entry.binding

@@ -1,8 +1,9 @@
 """The engine's end of the socket to its node: commands come in, reports and statistics go out.
 
-Rule: reports gather for a tick of 10 ms, so a thousand changes at once are one frame and one wake-up of the node. A
-node that does not read fills a bounded outbox, and the engine then begins no more probes: it delays, it drops nothing.
-When the node's end closes, the engine ends, whatever became of the node.
+Rule: reports gather for a tick of 10 ms, so a thousand changes at once are one frame and one wake-up of the node; those
+from which nothing can follow wait for company (`significance.py`). A node that does not read fills a bounded outbox,
+and the engine then begins no more probes: it delays, it drops nothing. When the node's end closes, the engine ends,
+whatever became of the node.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
 from socket import socket
 
 from connectors.engine.frames import FrameKind, FrameReader, encode_reports
-from connectors.engine.limits import OUTBOX_BYTES, REPORT_TICK_MS
-from connectors.engine.runs import RunReport
+from connectors.engine.limits import OUTBOX_BYTES
+from connectors.engine.significance import ReportList
 
 READ_BYTES = 128 * 1024
 """Taken in one turn, about two frames of bindings: probing goes on in between."""
@@ -26,16 +27,14 @@ class Uplink:
         control.setblocking(False)
         self.closed = False
         """The node has closed its end, or is gone."""
-        self.flush_ms: int | None = None
-        """When gathered reports must go out."""
+        self.gathered = ReportList()
+        """What the node must still be told."""
         self._control = control
         self._poller = poller
         self._obey = obey
         self._reader = FrameReader()
-        self._reports: list[RunReport] = []
         self._outbox = bytearray()
         self._blocked = False
-        self._flushed_ms = 0
         poller.register(control.fileno(), EPOLLIN)
 
     @property
@@ -50,21 +49,11 @@ class Uplink:
         if event & (EPOLLIN | EPOLLHUP | EPOLLERR):
             self._read()
 
-    def report(self, reports: list[RunReport], now_ms: int) -> None:
-        """Gather reports for the next tick."""
-        self._reports += reports
-        if self.flush_ms is None:
-            self.flush_ms = max(now_ms, self._flushed_ms + REPORT_TICK_MS)
-
     def flush(self, now_ms: int) -> None:
         """Send what was gathered, if its tick has come."""
-        if self.flush_ms is None or now_ms < self.flush_ms:
-            return
-        self.flush_ms = None
-        self._flushed_ms = now_ms
-        data = encode_reports(self._reports)
-        self._reports.clear()
-        self.send(data)
+        due_ms = self.gathered.due_ms()
+        if due_ms is not None and now_ms >= due_ms:
+            self.send(encode_reports(self.gathered.take(now_ms)))
 
     def send(self, data: bytes) -> None:
         """Send bytes now, or as soon as the node reads."""

@@ -147,6 +147,7 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         down_time_ms=_whole(settings, "down_time_ms"),
         down_after=_whole(settings, "failure_retries") or retries,
         reverse=settings["reverse"] is True,
+        weight=bound.weight,
         deviation_ms=_whole(settings, "deviation_ms"),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )

@@ -25,7 +25,13 @@ DEADLINE_S = 10.0
 
 def binding(number: int = 1, kind: str = "TCP", port: int = 80, **settings: Any) -> Binding:
     """A binding with what the test does not care about filled in; unknown names are the kind's parameters."""
-    fields = {"ip": "127.0.0.1", "interval_ms": 60_000, "timeout_ms": 1000, "window": 3, "down_time_ms": 0}
+    fields: dict[str, Any] = {
+        "ip": "127.0.0.1",
+        "interval_ms": 60_000,
+        "timeout_ms": 1000,
+        "window": 3,
+        "down_time_ms": 0,
+    }
     fields |= {"service_name": f"service{number}", "monitor_name": f"monitor{number}"}
     own = {name: settings.pop(name) for name in list(settings) if name in frames.BINDING_FIELDS}
     ids = {"service_id": EntityId(f"{number}-0"), "monitor_id": monitor_id(number)}
