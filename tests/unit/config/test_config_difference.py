@@ -116,3 +116,20 @@ def test_what_an_operator_disabled_stays_so_unless_the_file_says_state() -> None
 def test_each_operation_knows_its_line() -> None:
     found = compared(FILE, folded())
     assert [step.operation.line for step in found.steps][:4] == [1, 3, 5, 7]
+
+
+def test_M20_how_an_operator_disabled_is_no_difference() -> None:
+    fold = folded()
+    do(compared(FILE, fold), fold)
+    take(fold, "disable service web1 delay=60s graceful=yes")
+    assert steps(compared(FILE, fold)) == []
+
+
+def test_U7_a_shadow_is_said_and_taken_back() -> None:
+    fold = folded()
+    shadowed = FILE.replace("{weight: 10}", "{weight: 10, shadow: yes}")
+    found = compared(shadowed, fold)
+    assert "+ service web1 with monitor tcp weight=10 shadow=yes" in steps(found)
+    do(found, fold)
+    assert steps(compared(shadowed, fold)) == []
+    assert steps(compared(FILE, fold)) == ["~ service web1 with monitor tcp shadow=no"]

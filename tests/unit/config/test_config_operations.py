@@ -229,3 +229,55 @@ def test_what_only_a_newer_release_knows_is_rejected_and_nothing_is_done(
     assert not result.accepted
     assert "upgrade every node" in result.rejections[0].message
     assert changes == ()
+
+
+def settings_of(fold: ConfigFold, kind: Kind, name: str) -> tuple[bool, dict[str, Any]]:
+    entity = fold.entities.find(kind, name)
+    assert entity is not None
+    return entity.enabled, dict(entity.settings)
+
+
+def test_M20_a_disable_keeps_how_until_the_next_enable(fold: ConfigFold) -> None:
+    given = {"address": "10.0.0.1", "port": 80}
+    take(fold, "disable service web1 delay=60s graceful=yes")
+    assert settings_of(fold, Kind.SERVICE, "web1") == (False, {**given, "delay_ms": 60_000, "graceful": True})
+    take(fold, "set service web1 threshold=5\nset service web1 threshold=-")
+    take(fold, "disable service web1 delay=5s")
+    assert settings_of(fold, Kind.SERVICE, "web1") == (False, {**given, "delay_ms": 5_000})
+    take(fold, "disable service web1")
+    assert settings_of(fold, Kind.SERVICE, "web1") == (False, given)
+    take(fold, "disable service web1 delay=5s\nenable service web1")
+    assert settings_of(fold, Kind.SERVICE, "web1") == (True, given)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("disable monitor tcp delay=60s", '"delay" is not a parameter here'),
+        ("enable service web1 delay=60s", '"delay" is not a parameter here'),
+        ("disable vserver shop graceful=yes", '"graceful" is not a parameter here'),
+        ("disable service web1 delay=60", "60"),
+        ("disable service web1 dealy=60s", "did you mean delay?"),
+        ("set service web1 delay=60s", '"delay" is not a parameter'),
+        ("set service web1 flap_window=30s", "flap_changes is 1 or more"),
+    ],
+)
+def test_M20_what_cannot_be_given_is_told(fold: ConfigFold, text: str, part: str) -> None:
+    result, changes = take(fold, text)
+    assert not result.accepted
+    assert part in result.rejections[0].message
+    assert changes == ()
+
+
+def test_U7_a_shadow_stays_one_until_it_is_said_otherwise(fold: ConfigFold) -> None:
+    def shadow() -> bool:
+        web1 = fold.entities.find(Kind.SERVICE, "web1")
+        assert web1 is not None
+        return web1.bindings[-1].shadow
+
+    take(fold, "bind service web1 monitor tcp shadow=yes")
+    assert shadow()
+    take(fold, "bind service web1 monitor tcp weight=7")
+    assert shadow()
+    take(fold, "bind service web1 monitor tcp shadow=no")
+    assert not shadow()

@@ -92,3 +92,23 @@ def test_a_removed_service_is_affected_and_gone() -> None:
     assert affected(fold.entities, changes) == {"0-4"}
     assert dict(some_services(fold.entities, ["0-4"])) == {"0-4": None}  # type: ignore[list-item]
     assert service(fold.entities, EntityId("0-4")) is None
+
+
+def test_U7_a_shadow_is_probed_and_does_not_count() -> None:
+    fold = folded(BASE)
+    take(fold, "bind service web1 monitor tcp shadow=yes")
+    tcp = by_name(fold, "web1").bindings[-1]
+    assert (tcp.enabled, tcp.counts, tcp.shadow) == (True, False, True)
+
+
+def test_M20_how_a_member_or_its_group_was_disabled_reaches_the_member() -> None:
+    fold = folded(BASE)
+    take(fold, "disable service_group web delay=30s")
+    member = by_name(fold, "web/10.0.0.3:80")
+    assert (member.enabled, member.leave_ms, member.graceful) == (False, 30_000, False)
+    take(fold, "disable member web/10.0.0.3:80 graceful=yes")
+    member = by_name(fold, "web/10.0.0.3:80")
+    assert (member.enabled, member.leave_ms, member.graceful) == (False, 0, True)
+    take(fold, "enable service_group web\nenable member web/10.0.0.3:80\nset service_group web flap_changes=4")
+    member = by_name(fold, "web/10.0.0.3:80")
+    assert (member.enabled, member.leave_ms, member.graceful, member.flap_changes) == (True, 0, False, 4)

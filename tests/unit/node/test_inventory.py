@@ -230,3 +230,45 @@ def test_several_commands_at_once_as_a_replay_brings_them() -> None:
     late.apply(log)
     assert late.services == desk.inventory.services
     assert late.placeables == desk.inventory.placeables
+
+
+def test_M18_every_parameter_reaches_fold_and_engines() -> None:
+    desk = based()
+    desk.do(
+        "set monitor web alert_retries=9 response_timeout_threshold=80 failure_retries=1 down_time=1min deviation=40ms"
+    )
+    desk.do("set service web1 flap_changes=3 flap_window=30s")
+    config = desk.inventory.config_of(desk.of(Kind.SERVICE, "web1"))
+    assert config is not None
+    web, tcp = config.bindings
+    assert (web.alert_retries, web.slow_above_us, web.failure_retries) == (9, 800_000, 1)
+    assert (tcp.alert_retries, tcp.slow_above_us) == (0, 0)
+    assert (config.flap_changes, config.flap_window_ms) == (3, 30_000)
+    bindings = {desk.inventory.numbered[n].binding.monitor_name: n for n in desk.numbers("web1")}
+    engine_web, engine_tcp = (desk.inventory.numbered[bindings[name]].binding for name in ("web", "tcp"))
+    assert (engine_web.window, engine_web.up_window, engine_web.down_after) == (9, 4, 1)
+    assert (engine_web.deviation_ms, engine_web.down_time_ms, engine_web.reverse) == (40, 60_000, False)
+    assert (engine_tcp.window, engine_tcp.up_window, engine_tcp.down_after, engine_tcp.reverse) == (1, 3, 3, True)
+
+
+def test_U7_a_shadow_is_probed_and_does_not_count_in_the_fold() -> None:
+    desk = based()
+    desk.do("bind service web1 monitor tcp shadow=yes")
+    config = desk.inventory.config_of(desk.of(Kind.SERVICE, "web1"))
+    assert config is not None
+    assert [bound.counts for bound in config.bindings] == [True, False]
+    assert len(desk.numbers("web1")) == 2
+
+
+def test_M20_services_that_take_a_while_to_leave_are_known() -> None:
+    desk = based()
+    web1 = desk.of(Kind.SERVICE, "web1")
+    desk.do("disable service web1 delay=60s")
+    assert desk.inventory.leaving == {web1}
+    config = desk.inventory.config_of(web1)
+    assert config is not None
+    assert (config.enabled, config.leave_ms) == (False, 60_000)
+    desk.do("enable service web1")
+    assert desk.inventory.leaving == set()
+    desk.do("disable service web1 delay=60s\nrm service web1")
+    assert desk.inventory.leaving == set()
