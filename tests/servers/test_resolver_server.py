@@ -15,10 +15,11 @@ from connectors.resolver.resolver import Resolver
 from schemas.identifiers import EntityId
 from schemas.probes import Reason
 from tests.servers.named import NameServer, name_server
+from tests.waiting import wait_until
 
 WEB, WEB6 = Question("web.test", "A", 1_000), Question("web.test", "AAAA", 1_000)
 SERVICE = EntityId("5-0")
-DEADLINE = 15.0
+DEADLINE_OF_TEST_S = 15.0
 
 
 @pytest.fixture
@@ -104,9 +105,7 @@ async def watched(dns: NameServer) -> AsyncIterator[list[Outcome]]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE):
-        while not condition():
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(wait_until, condition, DEADLINE_OF_TEST_S, "what DNS says now")
 
 
 def test_D4_the_ttl_says_when_a_change_is_seen(dns: NameServer) -> None:
