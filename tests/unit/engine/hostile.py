@@ -45,11 +45,23 @@ def says(first: bytes, again: bytes = b"") -> Act:
     return act
 
 
+def greets(first: bytes, again: bytes = b"") -> Act:
+    """The same without waiting for a request."""
+
+    async def act(reader: Reader, writer: Writer) -> None:
+        writer.write(first)
+        while again:
+            writer.write(again)
+            await writer.drain()
+        await reader.read()
+
+    return act
+
+
 def drips(first: bytes, again: bytes) -> Act:
     """The same, a little at a time."""
 
     async def act(reader: Reader, writer: Writer) -> None:
-        await reader.read(65536)
         writer.write(first)
         while not reader.at_eof():
             writer.write(again)
@@ -87,7 +99,8 @@ class Hostile:
 
     name: str
     kind: str
-    act: Act
+    act: Act | None
+    """None: the flood of datagrams."""
     reasons: tuple[Reason, ...]
     at_deadline: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
@@ -143,6 +156,23 @@ HOSTILE = (
         (*MISMATCH, *TOO_LARGE),
         settings=PAGE,
     ),
+    Hostile(
+        "TCP: a line now and then, never ours",
+        "TCP-ECV",
+        drips(b"", b"no\n"),
+        MISMATCH,
+        at_deadline=True,
+        settings=PAGE,
+    ),
+    Hostile("TCP: words without end", "TCP-ECV", greets(b"", b"no " * 4096), MISMATCH, settings=PAGE),
+    Hostile(
+        "SMTP: escape sequences in the banner", "SMTP", greets(b"554 \x1b]0;pwned\x07\x1b[2J\r\n"), (Reason.BAD_STATUS,)
+    ),
+    Hostile("SMTP: a banner without end", "SMTP", greets(b"220-hello\r\n" * 4096, b"220-hello\r\n" * 4096), TOO_LARGE),
+    Hostile("REDIS: an error without end", "REDIS", says(b"-ERR ", b"x" * 65536), BAD),
+    Hostile("MYSQL: a greeting of 16 MB", "MYSQL", greets(b"\xff\xff\xff\0", bytes(65536)), (*TOO_LARGE, *BAD)),
+    Hostile("LDAP: an answer of 2 GB", "LDAP", says(b"\x30\x84\x7f\xff\xff\xff", bytes(65536)), TOO_LARGE),
+    Hostile("UDP: a flood for one datagram", "UDP-ECV", None, MISMATCH, settings={"send": "x", **PAGE}),
     Hostile("TLS: plain text", "HTTPS", says(OK + b"\r\n"), BAD),
     Hostile("TLS: nothing after our hello", "TLS", says(b""), TLS_TIME, at_deadline=True),
     Hostile("TLS: reset in the handshake", "HTTPS", hangs_up(b"\x16\x03\x03\x00"), (*RESET, *CLOSED)),
@@ -156,6 +186,22 @@ HOSTILE = (
         (*BAD, *TOO_LARGE),
     ),
 )
+
+
+class Flood(asyncio.DatagramProtocol):
+    """Answers a datagram with 500 long ones."""
+
+    def __init__(self, asked_ms: list[float]) -> None:
+        self._asked_ms = asked_ms
+        self._transport: asyncio.DatagramTransport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]  # asyncio's own is no DatagramTransport before 3.12
+
+    def datagram_received(self, data: bytes, address: tuple[str | Any, int]) -> None:
+        self._asked_ms.append(time.time() * 1000)
+        for _ in range(500):
+            self._transport.sendto(b"z" * 60_000, address)
 
 
 class HostileServers:
@@ -173,20 +219,24 @@ class HostileServers:
         self.faults: list[str] = []
         """What broke in here, and not by the engine's hand."""
         self._servers: list[asyncio.Server] = []
+        self._floods: list[asyncio.DatagramTransport] = []
         self._talks: set[asyncio.Task[None] | None] = set()
         """Held here: a loop alone does not keep a task that waits for nothing."""
 
     async def start(self) -> None:
         """Listen everywhere."""
         for row in HOSTILE:
+            if row.act is None:
+                self.ports[row.name] = await self._flood(row)
+                continue
             self.ports[row.name] = await self._listen(lambda reader, writer, row=row: self._be(row, reader, writer))
         self.good_port = await self._listen(self._serve)
 
     async def stop(self) -> None:
         """Hang up on everybody."""
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # it takes a cancelled talk for a fault
-        for server in self._servers:
-            server.close()
+        for listening in (*self._servers, *self._floods):
+            listening.close()
         while talks := asyncio.all_tasks() - {asyncio.current_task()}:
             for talk in talks:
                 talk.cancel()
@@ -198,12 +248,21 @@ class HostileServers:
         port: int = server.sockets[0].getsockname()[1]
         return port
 
+    async def _flood(self, row: Hostile) -> int:
+        loop = asyncio.get_running_loop()
+        made: Callable[[], asyncio.DatagramProtocol] = lambda: Flood(self.accepted_ms[row.name])  # noqa: E731
+        transport, _ = await loop.create_datagram_endpoint(made, ("127.0.0.1", 0))
+        self._floods.append(transport)
+        port: int = transport.get_extra_info("sockname")[1]
+        return port
+
     async def _be(self, row: Hostile, reader: Reader, writer: Writer) -> None:
         self.accepted_ms[row.name].append(time.time() * 1000)
         talk = asyncio.current_task()
         self._talks.add(talk)
         try:
-            await row.act(reader, writer)
+            if row.act is not None:
+                await row.act(reader, writer)
         except OSError as error:
             if not isinstance(error, ConnectionError):
                 self.faults.append(f"{row.name}: {error}")
