@@ -6,6 +6,7 @@ with Faust's own assignor, store or producer.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import inspect
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Any, cast
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.events import Event
@@ -64,7 +66,11 @@ SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
         "_fetch_records",
         ("self", "consumer", "active_partitions", "timeout", "max_records"),
     ),
+    (driver.AIOKafkaConsumerThread, "_ensure_consumer", ("self",)),
+    (driver.AIOKafkaConsumerThread, "seek_to_committed", ("self",)),
     (driver.Consumer, "_new_consumer_thread", ("self",)),
+    (driver.Consumer, "_wait_next_records", ("self", "timeout")),
+    (driver.Consumer, "_get_active_partitions", ("self",)),
     (driver.Consumer, "stop_flow", ("self",)),
     (faust.Table, "on_key_set", ("self", "key", "value")),
     (faust.Table, "on_key_del", ("self", "key")),
@@ -153,6 +159,52 @@ def test_our_thread_sets_the_fetch_wait(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Made())
     thread = object.__new__(ConsumerThread)
     assert thread._create_worker_consumer(None)._fetch_max_wait_ms == FETCH_MAX_WAIT_MS
+
+
+def test_the_fetcher_has_the_prefetch_wait_that_our_thread_sets() -> None:
+    assert "self._prefetch_backoff = prefetch_backoff" in inspect.getsource(Fetcher.__init__)
+    assert "self._prefetch_backoff" in inspect.getsource(Fetcher._proc_fetch_request)
+
+
+async def _seek(asked: list[TP], sought: dict[TP, int]) -> dict[Any, int]:
+    """Our seek, over a consumer that answers once all three partitions have asked."""
+    all_asked = asyncio.Event()
+    offsets = {TP("t", 0): 7, TP("t", 1): None, TP("t", 2): 9}
+
+    class Driven:
+        def assignment(self) -> set[TP]:
+            return set(offsets)
+
+        async def committed(self, place: TP) -> int | None:
+            asked.append(place)
+            if len(asked) == len(offsets):
+                all_asked.set()
+            await asyncio.wait_for(all_asked.wait(), 1)
+            return offsets[place]
+
+        def seek(self, place: TP, offset: int) -> None:
+            sought[place] = offset
+
+    thread = object.__new__(ConsumerThread)
+    thread._ensure_consumer = Driven
+    return await thread._seek_to_committed_at_once()
+
+
+def test_committed_offsets_are_asked_for_together() -> None:
+    asked: list[TP] = []
+    sought: dict[TP, int] = {}
+    committed = asyncio.run(_seek(asked, sought))
+    assert len(asked) == 3
+    assert sought == {TP("t", 0): 7, TP("t", 2): 9}
+    assert committed == {TP("t", 0): 7, TP("t", 1): None, TP("t", 2): 9}
+
+
+def test_nothing_sleeps_for_a_second_while_no_partition_is_to_be_read() -> None:
+    assert "await self.sleep(1)" in inspect.getsource(driver.Consumer._wait_next_records), "what ours steps around"
+    consumer = object.__new__(Consumer)
+    consumer.flow_active = True
+    consumer._get_active_partitions = set
+    assert asyncio.run(asyncio.wait_for(consumer._wait_next_records(1.0), 0.5)) == ({}, set())
 
 
 def test_assignor_table_and_store_are_ours() -> None:
