@@ -28,8 +28,8 @@ USER = "nobody"
 OUTPUT_BYTES = 4096
 """As much of the output is read."""
 
-PIPE_BYTES = 65536
-"""As much may be written; then the script waits, until its deadline."""
+UNREAD_BYTES = 32 * 1024
+"""A script that has written more than this may be stuck: the kernel holds 32 to 64 KB, by the size of its pieces."""
 
 KILL_S = 1.0
 """A killed process has ended by then, unless the kernel holds it."""
@@ -88,10 +88,10 @@ class ScriptProcess:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it has written all that it may."""
+        """Whether it has written so much that it may wait for a reader."""
         waiting = array("i", [0])
         ioctl(self._output, FIONREAD, waiting)
-        return waiting[0] >= PIPE_BYTES
+        return waiting[0] >= UNREAD_BYTES
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)

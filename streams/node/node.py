@@ -106,6 +106,7 @@ class Node:
             lambda reports: self.monitoring.reported(reports),
             self._engine_lost,
             targets=settings.targets,
+            scripts=settings.scripts,
         )
         self.monitoring = Monitoring(self.identity, self.replicas.states, self.engines)
         self.monitoring.publisher = self.publisher = ResultPublisher(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from connectors.probes.policy import NO_RULES, TargetPolicy
 from schemas.identifiers import NodeId
@@ -34,6 +35,8 @@ class NodeSettings:
     session_timeout_s: float = DEFAULT_SESSION_TIMEOUT_S
     targets: TargetPolicy = NO_RULES
     """Which addresses this node may probe."""
+    scripts: Path | None = None
+    """The folder of scripts that USER monitors may name; None: they are off."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):
