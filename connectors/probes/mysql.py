@@ -123,7 +123,8 @@ class MysqlConversation(FramedConversation):
         return capabilities
 
     def _login(self) -> bytes:
-        prove = self._plugins.get(self._plugin)
+        """With a proof for the server's default way of login; who logs in otherwise is told so by a switch."""
+        prove = PLUGINS.get(self._plugin)
         plugin = self._plugin if prove else b"mysql_native_password"
         proof = prove(self._password, self._nonce) if prove else b""
         database = self._database.encode() + b"\0" if self._database else b""
