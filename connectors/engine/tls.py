@@ -29,8 +29,8 @@ BARREN_BYTES = 256 * 1024
 """The most bytes a target may send that carry nothing: a longer handshake, or tickets without end."""
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:kRSA+AES:!PSK:!aNULL:!eNULL"
-"""Up to TLS 1.2: no finite-field Diffie-Hellman, as in browsers. There the target chooses the field, and one of 8192 bits
-takes an engine 270 ms for a handshake, in which it probes nobody. Plain RSA instead, for old targets that have no other.
+"""Up to TLS 1.2: no finite-field Diffie-Hellman, as in browsers. There the target chooses the field, and one of 8192
+bits takes an engine 270 ms for a handshake, in which it probes nobody. Plain RSA instead, for old targets.
 """
 
 RECORD_TYPES = frozenset((20, 21, 22, 23))
