@@ -116,7 +116,10 @@ class TlsConversation:
         return down(Reason.TIMEOUT_TLS, text)
 
     def failed(self, error_number: int, doing: str) -> Outcome:
-        """The connection broke while the transport was doing this."""
+        """The connection broke while the transport was doing this, or after all was said."""
+        parting: Outcome | None = getattr(self._inner, "parting", None)
+        if parting is not None:
+            return parting
         in_handshake = self._tls is not None and not self._secure
         return from_errno(error_number, f"TLS handshake with {self._target}" if in_handshake else doing)
 
