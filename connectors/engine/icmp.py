@@ -32,7 +32,7 @@ V6 = Dialect(128, 129, 1, {0: "no route", 1: "by policy", 3: "address", 4: "port
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One packet that answers a request of ours. An unreachable message has no payload, and no token where it was cut."""
+    """A packet that answers a request of ours. An unreachable message has no payload, and no token where it was cut."""
 
     identifier: int
     sequence: int
