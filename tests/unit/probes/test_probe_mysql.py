@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.probes.kinds import converse
-from connectors.probes.mysql import CAPABILITIES, IN_TLS, MysqlConversation, packet
+from connectors.probes.mysql import MysqlConversation
+from connectors.probes.mysql_packets import CAPABILITIES, IN_TLS, packet
 from connectors.probes.outcome import UP, Outcome
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
