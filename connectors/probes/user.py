@@ -27,8 +27,8 @@ DEFAULTS: Mapping[str, ParameterValue] = {"script_name": "", "script_args": ""}
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
-CANNOT_START = (126, 127)
-"""Exit codes of `setpriv`, and of every shell, for a program that cannot be executed or is not there."""
+CANNOT_START = (125, 126, 127)
+"""Exit codes of `timeout`, and of every shell, for a program that cannot be executed or is not there."""
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 

@@ -263,18 +263,19 @@ NODE = """
     from tests.unit.engine.harness import binding
     async def main():
         prober = TaskProber(task_kinds(Path(sys.argv[1])), print)
-        prober.add([binding(kind="USER", script_name="check", script_args=sys.argv[2], timeout_ms=60000)])
+        prober.add([binding(kind="USER", script_name="check", script_args=sys.argv[2], timeout_ms=2000)])
         prober.set_probing(on=[1])
         await asyncio.Event().wait()
     asyncio.run(main())
 """
 
 
-def test_a_script_ends_with_a_node_that_is_killed(scripts: Path) -> None:
+def test_a_script_ends_at_its_deadline_also_when_its_node_was_killed(scripts: Path) -> None:
     mark = f"watchbill-test-{os.getpid()}-orphan"
-    put(scripts, "sleep 60")
+    put(scripts, f"trap '' TERM; sh -c 'trap \"\" TERM; sleep 60; sleep 60' {mark}-child; sleep 60")
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(NODE), scripts, mark]) as node:
-        others = {str(node.pid)}
-        wait_until(lambda: set(alive(f"/check\0{mark}")) - others, 10, "the script runs")
-        node.kill()
-    wait_until(lambda: not alive(f"/check\0{mark}"), 5, "the script is gone")
+        try:
+            wait_until(lambda: alive(f"{mark}-child"), 10, "the script runs")
+        finally:
+            node.kill()
+    wait_until(lambda: not alive(mark), 6, "the script and its child are gone")
