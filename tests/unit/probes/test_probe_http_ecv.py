@@ -179,6 +179,8 @@ def test_a_compressed_body_stays_so_and_the_mismatch_says_so() -> None:
     assert outcome.reason is Reason.MISMATCH
     assert outcome.detail.startswith('expected "pong" in the gzip body, got "')
     assert outcome.detail.isprintable()
+    plain = talk(ecv(recv="pong"), [sized(b"ping", HEAD + b"Content-Encoding: identity\r\n")])
+    assert plain == Outcome(Verdict.DOWN, Reason.MISMATCH, 'expected "pong", got "ping"')
 
 
 def test_an_endless_body_is_judged_by_its_window() -> None:
