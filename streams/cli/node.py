@@ -35,8 +35,14 @@ def node(
     secrets: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_SECRETS", help="Folder of the secrets that monitors refer to.")
     ] = None,
+<<<<<<< HEAD
     scripts: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_SCRIPTS", help="Folder of the scripts of USER monitors; else off.")
+=======
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option(envvar="WATCHBILL_RESOLVER", help="A DNS server, ADDRESS[:PORT]; else those of /etc/resolv.conf."),
+>>>>>>> 27eaf9e (wip)
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -47,11 +53,24 @@ def node(
 
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
-    groups = tuple(node_group or ())
+    groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
     try:
         policy = _guard(targets, secrets)
         settings = NodeSettings(
+<<<<<<< HEAD
             NodeId(node_id), bootstrap, cluster, engines, groups, host, port, session_timeout, policy, _checked(scripts)
+=======
+            NodeId(node_id),
+            bootstrap,
+            cluster,
+            engines,
+            groups,
+            host,
+            port,
+            session_timeout,
+            policy,
+            resolvers,
+>>>>>>> 27eaf9e (wip)
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault
