@@ -35,14 +35,12 @@ def node(
     secrets: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_SECRETS", help="Folder of the secrets that monitors refer to.")
     ] = None,
-<<<<<<< HEAD
     scripts: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_SCRIPTS", help="Folder of the scripts of USER monitors; else off.")
-=======
+    ] = None,
     resolver: Annotated[
         list[str] | None,
         typer.Option(envvar="WATCHBILL_RESOLVER", help="A DNS server, ADDRESS[:PORT]; else those of /etc/resolv.conf."),
->>>>>>> 27eaf9e (wip)
     ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
@@ -57,9 +55,6 @@ def node(
     try:
         policy = _guard(targets, secrets)
         settings = NodeSettings(
-<<<<<<< HEAD
-            NodeId(node_id), bootstrap, cluster, engines, groups, host, port, session_timeout, policy, _checked(scripts)
-=======
             NodeId(node_id),
             bootstrap,
             cluster,
@@ -69,8 +64,8 @@ def node(
             port,
             session_timeout,
             policy,
+            _checked(scripts),
             resolvers,
->>>>>>> 27eaf9e (wip)
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault

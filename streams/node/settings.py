@@ -36,13 +36,10 @@ class NodeSettings:
     session_timeout_s: float = DEFAULT_SESSION_TIMEOUT_S
     targets: TargetPolicy = NO_RULES
     """Which addresses this node may probe."""
-<<<<<<< HEAD
     scripts: Path | None = None
     """The folder of scripts that USER monitors may name; None: they are off."""
-=======
     resolvers: tuple[str, ...] = ()
     """DNS servers, as ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf."""
->>>>>>> 27eaf9e (wip)
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):
