@@ -33,6 +33,7 @@ BUFFER_BYTES = 1024 * 1024
 PACKET_BYTES = 2048
 READS = 256
 SEQUENCES = 65_536
+LOW_BITS = SEQUENCES - 1
 CURE = "permit it with `sysctl -w net.ipv4.ping_group_range='0 2147483647'`, or give the process CAP_NET_RAW"
 V4_TYPES = ~(1 << icmp.V4.reply | 1 << icmp.V4.unreachable) & 0xFFFFFFFF
 
@@ -55,8 +56,6 @@ class EchoTransport:
         self._poller = poller
         self._sockets: dict[int, EchoSocket] = {}
         self._flights: dict[int, Entry] = {}
-        self._token = int.from_bytes(os.urandom(6), "big") << 16
-        """Grows by one with each request; its low 16 bits are the sequence."""
 
     def launch(self, entry: Entry) -> None:
         """Send one request."""
@@ -72,15 +71,15 @@ class EchoTransport:
         payload = conversation.connected() if conversation is not None else None
         if not isinstance(payload, bytes):
             raise TypeError(f"kind {entry.binding.kind} runs on ICMP echo and gave no payload to send: return bytes")
-        sequence = self._next_sequence()
-        entry.sequence = self._token
+        entry.sequence = token = self._new_token()
+        sequence = token & LOW_BITS
         entry.stage = TALKING
         self._flights[sequence] = entry
         self._send(echo, entry, sequence, payload)
 
     def abandon(self, entry: Entry) -> None:
         """Forget the request."""
-        sequence = entry.sequence & 0xFFFF
+        sequence = entry.sequence & LOW_BITS
         if self._flights.get(sequence) is entry:
             del self._flights[sequence]
 
@@ -92,11 +91,15 @@ class EchoTransport:
                     self._read_errors(echo)
                 self._read(echo)
 
-    def _next_sequence(self) -> int:
-        self._token += 1
-        while self._token & 0xFFFF in self._flights:
-            self._token += 1
-        return self._token & 0xFFFF
+    def _new_token(self) -> int:
+        """Eight bytes that no other target can guess from its own, or it could answer for its neighbour.
+
+        The low 16 bits are the sequence, which no other flight has.
+        """
+        token = int.from_bytes(os.urandom(8), "big")
+        while token & LOW_BITS in self._flights:
+            token = token & ~LOW_BITS | token + 1 & LOW_BITS
+        return token
 
     def _send(self, echo: EchoSocket, entry: Entry, sequence: int, payload: bytes) -> None:
         packet = icmp.request(echo.dialect, echo.identifier, sequence, entry.sequence, payload)
@@ -127,7 +130,7 @@ class EchoTransport:
         entry = self._flights.get(answer.sequence)
         if entry is None or entry.conversation is None:
             return
-        if answer.unreachable:
+        if answer.unreachable and answer.token in (None, entry.sequence):
             self._end(entry, down(Reason.UNREACHABLE, f"{entry.binding.ip} is unreachable: {answer.unreachable}"))
         elif answer.token == entry.sequence:
             step = entry.conversation.received(answer.payload)
@@ -150,7 +153,7 @@ class EchoTransport:
         number = EXTENDED_ERROR.unpack_from(data)[0]
         sequence = icmp.ECHO.unpack_from(head)[4]
         entry = self._flights.get(sequence)
-        if entry is not None and number:
+        if entry is not None and number and icmp.token_of(head) in (None, entry.sequence):
             self._end(entry, from_errno(number, f"ICMP echo to {entry.binding.ip}"))
 
     def _open(self, family: int) -> EchoSocket | Outcome:

@@ -32,7 +32,7 @@ V6 = Dialect(128, 129, 1, {0: "no route", 1: "by policy", 3: "address", 4: "port
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One packet that answers a request of ours. `token` and `payload` are empty for an unreachable message."""
+    """A packet that answers a request of ours. An unreachable message has no payload, and no token where it was cut."""
 
     identifier: int
     sequence: int
@@ -68,9 +68,7 @@ def parse(dialect: Dialect, message: bytes) -> Answer | None:
         return None
     kind, code, _, identifier, sequence = ECHO.unpack_from(message)
     if kind == dialect.reply:
-        payload = message[ECHO.size :]
-        token = TOKEN.unpack_from(payload)[0] if len(payload) >= TOKEN.size else None
-        return Answer(identifier, sequence, token, payload[TOKEN.size :], "")
+        return Answer(identifier, sequence, token_of(message), message[ECHO.size + TOKEN.size :], "")
     if kind == dialect.unreachable:
         return _unreachable(dialect, code, message[ECHO.size :])
     return None
@@ -84,4 +82,9 @@ def _unreachable(dialect: Dialect, code: int, original: bytes) -> Answer | None:
     kind, _, _, identifier, sequence = ECHO.unpack_from(inner)
     if kind != dialect.request:
         return None
-    return Answer(identifier, sequence, None, b"", dialect.reasons.get(code, f"code {code}"))
+    return Answer(identifier, sequence, token_of(inner), b"", dialect.reasons.get(code, f"code {code}"))
+
+
+def token_of(message: bytes) -> int | None:
+    """The token of an echo request or reply; None if the message was cut before it, as some routers do."""
+    return TOKEN.unpack_from(message, ECHO.size)[0] if len(message) >= ECHO.size + TOKEN.size else None

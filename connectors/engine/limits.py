@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 from dataclasses import dataclass
 
-SPARE_SOCKETS = 128
+SPARE_SOCKETS = 256
 """Sockets of each address family kept for the next probes; more are closed."""
 
 RESERVED_FILES = 64 + 2 * SPARE_SOCKETS

@@ -170,7 +170,7 @@ class ProbeLoop:
         waiting = self._waiting
         while taken := self._due.take(self._now_ms):
             due_ms, entries = taken
-            waiting.extend(entry for entry in entries if entry.due_ms == due_ms)
+            waiting.extend([entry for entry in entries if entry.due_ms == due_ms])
         if not self._may_begin():
             return
         for _ in range(min(limits.LAUNCH_BATCH, len(waiting), self._open_sockets - self._in_flight)):

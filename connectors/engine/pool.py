@@ -1,9 +1,11 @@
 """All engines of a node, as the node drives them: one table in, run reports out.
 
-Rule (C-1, C-5, C-15): every engine is sent the whole table, and each finds its own share; so when one dies or hangs,
-the others are told who lives, and take its bindings over by the same rule, without a copy. The lost one is started
-again later and takes its share back. Reports are numbered here and nowhere else: a binding that moves between engines
-keeps one growing sequence and one growing run, whatever each engine counted for itself.
+Rule (C-1, C-5, C-12, C-15): this is the node's monitoring master, which collects from the engines and pushes to them.
+The source gives that part to engine 0; here it is the node's process, for there the log is, and it outlives any engine;
+IPv6 targets stay with engine 0 (C-3). Every engine is sent the whole table, and each finds its own share; so when one
+dies or hangs, the others are told who lives, and take its bindings over by the same rule, without a copy. The lost one
+is started again later and takes its share back. Reports are numbered here and nowhere else: a binding that moves
+between engines keeps one growing sequence and one growing run, whatever each engine counted for itself.
 Everything runs in the node's asyncio loop, and nothing here blocks it.
 """
 

@@ -155,7 +155,10 @@ class StreamTransport:
 
 
 def broken_off(entry: Entry, error: OSError, doing: str) -> Outcome:
-    """The connection broke in the middle: in the handshake, or while doing this."""
+    """The connection broke in the middle: in the handshake, while doing this, or after all was said."""
+    parting: Outcome | None = getattr(entry.conversation, "parting", None)
+    if parting is not None:
+        return parting
     number = error.errno or 0
     return from_errno(number, doing) if entry.layer is None else entry.layer.failed(number, doing)
 

@@ -79,6 +79,13 @@ class SecuredConversation(Conversation, Protocol):
         """The handshake is done; an outcome ends the probe."""
 
 
+class PartingConversation(Conversation, Protocol):
+    """A conversation that says goodbye after its verdict: how the target then ends the connection changes nothing."""
+
+    parting: Outcome | None
+    """The verdict, once the goodbye is under way."""
+
+
 class Preamble(Conversation, Protocol):
     """What a protocol says in plain text before TLS begins on the same connection. Ends with an outcome or `ready`."""
 

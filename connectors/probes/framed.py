@@ -32,14 +32,15 @@ class Malformed(Exception):
 class FramedConversation(ABC):
     """One probe in frames. A kind says how a frame is cut, what opens the talk, and who takes the next frame."""
 
-    __slots__ = ("_awaited", "_binding", "_heard", "_pending", "_take", "_verdict")
+    __slots__ = ("_awaited", "_binding", "_heard", "_pending", "_take", "parting")
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
         self._pending = bytearray()
         self._heard = 0
         """Bytes of this probe's frames so far."""
-        self._verdict: Outcome | None = None
+        self.parting: Outcome | None = None
+        """The verdict, once the goodbye is under way."""
         self._awaited = ""
         self._take: Callable[[bytes], Step] = self._unasked
 
@@ -60,14 +61,14 @@ class FramedConversation(ABC):
 
     def finish(self, outcome: Outcome, farewell: bytes) -> Step:
         """The verdict is known: say goodbye, and be done when the target closes."""
-        self._verdict = outcome
+        self.parting = outcome
         return farewell
 
     def begin(self) -> None:
         """A new probe."""
         self._pending.clear()
         self._heard = 0
-        self._verdict = None
+        self.parting = None
 
     def connected(self) -> Step:
         """Open the talk."""
@@ -75,14 +76,14 @@ class FramedConversation(ABC):
 
     def received(self, data: bytes, /) -> Step:
         """Hand each whole frame to whoever expects it."""
-        if self._verdict is not None:
+        if self.parting is not None:
             self._heard += len(data)
-            return None if self._heard <= ANSWER_BYTES else self._verdict
+            return None if self._heard <= ANSWER_BYTES else self.parting
         pending = self._pending
         pending += data
         answer = b""
         try:
-            while self._verdict is None and (length := self.cut(pending)):
+            while self.parting is None and (length := self.cut(pending)):
                 if self._heard + length > ANSWER_BYTES:
                     return self._too_large(length)
                 if len(pending) < length:
@@ -100,14 +101,14 @@ class FramedConversation(ABC):
 
     def closed(self) -> Outcome:
         """After the goodbye that is how it ends; before, the target hung up on us."""
-        if self._verdict is not None:
-            return self._verdict
+        if self.parting is not None:
+            return self.parting
         return down(Reason.CLOSED, f"closed before the {self._awaited}")
 
     def overdue(self) -> Outcome:
         """Nothing at all, or not enough; a target that is slow to close after the goodbye has answered all the same."""
-        if self._verdict is not None:
-            return self._verdict
+        if self.parting is not None:
+            return self.parting
         reason = Reason.TIMEOUT_BODY if self._heard or self._pending else Reason.TIMEOUT_FIRST_BYTE
         return down(reason, f"no {self._awaited} within {self._binding.timeout_ms} ms")
 

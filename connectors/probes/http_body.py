@@ -8,6 +8,7 @@ nobody unpacks is a small file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from connectors.probes.matching import WINDOW_BYTES
@@ -20,6 +21,9 @@ CHUNKS = 512
 
 LINE_BYTES = 4096
 """The longest line of a chunk's size or of a trailer."""
+
+
+OF_THE_BODY = frozenset((b"transfer-encoding", b"content-length", b"content-encoding"))
 
 
 class Framing(Enum):
@@ -130,30 +134,35 @@ class HttpBody:
             self.complete = self.complete or not line
 
 
-def body_of(head: bytes, code: int, method: str) -> HttpBody:
-    """The body that follows a header section, which is given without its empty line. Raises Malformed."""
+def body_of(fields: Mapping[bytes, bytes], code: int, method: str) -> HttpBody:
+    """The body that follows a header section with these fields. Raises Malformed."""
     if method == "HEAD" or code in (204, 304):
         return HttpBody(Framing.NONE)
-    codings = header(head, b"transfer-encoding")
-    if codings:
-        chunked = codings[-1].rpartition(b",")[2].strip().lower() == b"chunked"
+    codings = fields.get(b"transfer-encoding")
+    if codings is not None:
+        chunked = codings.rpartition(b",")[2].strip().lower() == b"chunked"
         return HttpBody(Framing.CHUNKS if chunked else Framing.CLOSE)
-    lengths = {part.strip() for value in header(head, b"content-length") for part in value.split(b",")}
-    if not lengths:
+    value = fields.get(b"content-length")
+    if value is None:
         return HttpBody(Framing.CLOSE)
+    lengths = {part.strip() for part in value.split(b",")} if b"," in value else {value}
     length = lengths.pop()
     if lengths or not length.isdigit() or len(length) > 18:
-        raise Malformed(f"Content-Length is no single number: {length[:40]!r}")
+        raise Malformed(f"Content-Length is no single number: {value[:40]!r}")
     return HttpBody(Framing.LENGTH, int(length))
 
 
-def header(head: bytes, name: bytes) -> list[bytes]:
-    """The values of a header, given in lower case, in their order."""
-    found = []
+def header_fields(head: bytes) -> dict[bytes, bytes]:
+    """Those fields of a header section that speak of the body, by their names in lower case.
+
+    One that comes again is joined by a comma (RFC 9110, section 5.3). The first line is the status and no field.
+    """
+    found: dict[bytes, bytes] = {}
     for line in head.split(b"\n")[1:]:
-        key, _, value = line.partition(b":")
-        if key.lower() == name:
-            found.append(value.strip())
+        name, _, value = line.partition(b":")
+        name = name.lower()
+        if name in OF_THE_BODY:
+            found[name] = found[name] + b", " + value.strip() if name in found else value.strip()
     return found
 
 

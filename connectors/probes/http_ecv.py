@@ -13,7 +13,7 @@ from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes import http
 from connectors.probes.contract import Kind, Step, Wire
 from connectors.probes.http import HttpConversation
-from connectors.probes.http_body import Framing, HttpBody, Malformed, TooLong, body_of, header
+from connectors.probes.http_body import Framing, HttpBody, Malformed, TooLong, body_of, header_fields
 from connectors.probes.matching import CONTENT, TROFS, Content
 from connectors.probes.outcome import Outcome, down
 from connectors.probes.secure import SECURE
@@ -80,12 +80,13 @@ class HttpEcvConversation(HttpConversation):
             self._refusal = super()._answered(code, data, end)
             if code in (0, self._trofs_code) or not self._content.announces:
                 return self._refusal
-        head = data[:end]
+        fields = header_fields(data[:end])
         try:
-            self._body = body_of(head, code, self._method)
+            self._body = body_of(fields, code, self._method)
         except Malformed as error:
             return down(Reason.BAD_RESPONSE, str(error))
-        self._encoding = b", ".join(header(head, b"content-encoding")).decode("latin-1")
+        coding = fields.get(b"content-encoding", b"identity").decode("latin-1")
+        self._encoding = "" if coding == "identity" else coding
         return self._take(self._body, data[end + 4 :])
 
     def _take(self, body: HttpBody, data: bytes) -> Step:

@@ -9,7 +9,6 @@ Source: RFC 4511.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from connectors.engine.binding import Binding, ParameterValue
@@ -20,6 +19,7 @@ from connectors.probes.matching import quoted
 from connectors.probes.outcome import UP, Outcome, down
 from connectors.probes.secrets import secret
 from connectors.probes.secure import SECURE
+from schemas.parameters.databases import FILTER
 from schemas.probes import Reason
 
 DEFAULTS: Mapping[str, ParameterValue] = {
@@ -56,8 +56,6 @@ RESULTS = {
     80: "other",
 }
 """RFC 4511, appendix A, as far as a bind or a search can end so."""
-
-FILTER = re.compile(r"\(([A-Za-z][A-Za-z0-9-]{0,99})=([^()*\\\x00]{1,255}|\*)\)")
 
 
 class LdapConversation(FramedConversation):

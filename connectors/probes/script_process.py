@@ -3,8 +3,8 @@
 Rule: no code of ours runs between fork and exec. A node has threads and much memory, and Python's `preexec_fn` or a
 change of user would fork it whole, milliseconds each, with a chance of a deadlock; so util-linux's `prlimit` and
 `setpriv` set limits and user, and the fork is a vfork. The process is watched by its pidfd and reaped only after its
-group was killed: until then its number cannot be anybody else's. What leaves the group with setsid is not caught; it
-has the limits, the user and no more.
+group was killed: until then its number cannot be anybody else's. Should the node itself be killed, coreutils' `timeout`
+kills the group in its stead. What leaves the group with setsid is not caught; it has the limits, the user, no more.
 """
 
 from __future__ import annotations
@@ -28,11 +28,14 @@ USER = "nobody"
 OUTPUT_BYTES = 4096
 """As much of the output is read."""
 
-PIPE_BYTES = 65536
-"""As much may be written; then the script waits, until its deadline."""
+UNREAD_BYTES = 32 * 1024
+"""A script that has written more than this may be stuck: the kernel holds 32 to 64 KB, by the size of its pieces."""
 
 KILL_S = 1.0
 """A killed process has ended by then, unless the kernel holds it."""
+
+GRACE_S = 1.0
+"""How much later than the node's own deadline `timeout` kills."""
 
 FILE_BYTES = 1024 * 1024
 MEMORY_BYTES = 1024 * 1024 * 1024
@@ -88,10 +91,10 @@ class ScriptProcess:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether it has written all that it may."""
+        """Whether it has written so much that it may wait for a reader."""
         waiting = array("i", [0])
         ioctl(self._output, FIONREAD, waiting)
-        return waiting[0] >= PIPE_BYTES
+        return waiting[0] >= UNREAD_BYTES
 
     def _ended(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -111,15 +114,16 @@ class ScriptProcess:
 
 
 def confinement(timeout_s: float) -> list[str]:
-    """The commands that put a script under its limits and away from root."""
+    """The commands that put a script under its limits, away from root, and to an end."""
     cpu_s = math.ceil(timeout_s) + 1
     limits = {"cpu": cpu_s, "as": MEMORY_BYTES, "nofile": OPEN_FILES, "fsize": FILE_BYTES, "core": 0}
-    drop = ["setpriv", "--no-new-privs", "--pdeathsig", "KILL"]
+    drop = ["setpriv", "--no-new-privs"]
     if os.geteuid() == 0:
         user = pwd.getpwnam(USER)
         limits["nproc"] = PROCESSES
         drop += ["--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups"]
-    return ["prlimit", *[f"--{name}={_allowed(name, value)}" for name, value in limits.items()], *drop, "--"]
+    limit = ["prlimit", *[f"--{name}={_allowed(name, value)}" for name, value in limits.items()]]
+    return [*limit, *drop, "timeout", "--signal=KILL", f"{timeout_s + GRACE_S:.3f}"]
 
 
 def _allowed(name: str, value: int) -> str:

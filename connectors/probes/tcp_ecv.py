@@ -48,14 +48,14 @@ class TcpEcvConversation:
         """What has come is all there is."""
         if not self._answer.window:
             return down(Reason.CLOSED, "closed without an answer")
-        return self._content.judge(self._answer.window, " before the target closed")
+        return self._answer.end(" before the target closed")
 
     def overdue(self) -> Outcome:
         """What has come must do. An answer that stops within a line is late, one that does not is another answer."""
         window = self._answer.window
         if not window:
             return down(Reason.TIMEOUT_FIRST_BYTE, f"no answer within {self._timeout_ms} ms")
-        judged = self._content.judge(window, f" within {self._timeout_ms} ms")
+        judged = self._answer.end(f" within {self._timeout_ms} ms")
         if judged.reason is Reason.MISMATCH and not window.endswith(b"\n"):
             return down(Reason.TIMEOUT_BODY, judged.detail)
         return judged

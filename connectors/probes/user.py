@@ -20,15 +20,15 @@ from pathlib import Path
 from connectors.engine.binding import Binding, ParameterValue
 from connectors.probes.contract import TaskKind
 from connectors.probes.outcome import UP, Outcome, down, inconclusive
-from connectors.probes.script_process import PIPE_BYTES, ScriptProcess
+from connectors.probes.script_process import OUTPUT_BYTES, UNREAD_BYTES, ScriptProcess
 from schemas.probes import Reason
 
 DEFAULTS: Mapping[str, ParameterValue] = {"script_name": "", "script_args": ""}
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
-CANNOT_START = (126, 127)
-"""Exit codes of `setpriv`, and of every shell, for a program that cannot be executed or is not there."""
+CANNOT_START = (125, 126, 127)
+"""Exit codes of `timeout`, and of every shell, for a program that cannot be executed or is not there."""
 
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
@@ -75,7 +75,7 @@ class UserTask:
         """The script still ran at the deadline."""
         text = f"script {self._name} did not end within {self._timeout_ms} ms"
         if self._blocked:
-            text += f": it has written {PIPE_BYTES} bytes, the most that it may"
+            text += f": it waits to write more than {UNREAD_BYTES} bytes, and only {OUTPUT_BYTES} are read"
         return down(Reason.TIMEOUT_BODY if self._blocked else Reason.TIMEOUT_FIRST_BYTE, text)
 
     def _judged(self, code: int | None, line: str) -> Outcome:
@@ -90,19 +90,28 @@ class UserTask:
         return down(Reason.BAD_STATUS, f"script {self._name} ended with {code}{said}")
 
 
-class Unsafe(Exception):
+class Unsafe(ValueError):
     """A script that may not be run; the text says why and what to mend."""
 
 
 def safe_script(folder: Path, name: str) -> Path:
     """The script's path. Raises Unsafe if anybody but root could have put it there, OSError if it is not there."""
-    path = Path(os.path.realpath(folder, strict=True), name)
+    path = safe_folder(folder) / name
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise Unsafe(f"{path} is no plain file")
     _only_root(path, status, WRITABLE_BY_OTHERS)
-    _only_root(path.parent, path.parent.lstat(), WRITABLE_BY_OTHERS)
-    for above in path.parent.parents:
+    return path
+
+
+def safe_folder(folder: Path) -> Path:
+    """The folder without links on its way. Raises Unsafe and OSError as `safe_script`."""
+    path = Path(os.path.realpath(folder, strict=True))
+    status = path.lstat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise Unsafe(f"{path} is no folder")
+    _only_root(path, status, WRITABLE_BY_OTHERS)
+    for above in path.parents:
         status = above.lstat()
         _only_root(above, status, 0 if status.st_mode & stat.S_ISVTX else WRITABLE_BY_OTHERS)
     return path

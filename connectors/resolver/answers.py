@@ -7,6 +7,7 @@ states, so neither holds anything that differs from one try to the next, such as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from schemas.probes import Reason
 
@@ -37,3 +38,19 @@ class NoAnswer:
 
 
 Outcome = Answer | NoAnswer
+
+
+def is_server(text: str) -> bool:
+    """Whether a text names a DNS server: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT."""
+    address, colon, port = text.rpartition(":") if _has_port(text) else (text, "", "")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) <= 65_535):
+        return False
+    try:
+        ip_address(address.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _has_port(text: str) -> bool:
+    return text.count(":") == 1 or "]:" in text

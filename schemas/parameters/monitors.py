@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from schemas.parameters.databases import GRPC_OWN, LDAP_OWN, LOGIN_OWN, PASSWORD
+from schemas.parameters.databases import GRPC_OWN, LDAP_OWN, LOGIN_OWN, PASSWORD, login_where_it_acts
 from schemas.parameters.durations import duration_text
 from schemas.parameters.parameter import Parameter, Settings, Shape, Table
 from schemas.parameters.tls import SECURE_OWN, TLS_OWN, tls_where_it_acts
@@ -58,7 +58,7 @@ def failures_within_retries(given: Settings, effective: Settings) -> str | None:
     return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
 
 
-RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts)
+RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts, login_where_it_acts)
 
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)

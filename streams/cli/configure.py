@@ -91,6 +91,9 @@ def _each(
     verb: Verb, kind_word: str, names: list[str], common: dict[str, Any], settings: dict[str, Setting] | None = None
 ) -> None:
     kind = _spoken(kind_of, kind_word)
+    faults = check_added(KINDS[kind].disabling, settings).faults if settings else []
+    if faults:
+        fail("; ".join(faults))
     Sending(**common).deliver([Operation(verb, kind, name, settings or {}) for name in names])
 
 

@@ -35,6 +35,13 @@ def node(
     secrets: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_SECRETS", help="Folder of the secrets that monitors refer to.")
     ] = None,
+    scripts: Annotated[
+        Path | None, typer.Option(envvar="WATCHBILL_SCRIPTS", help="Folder of the scripts of USER monitors; else off.")
+    ] = None,
+    resolver: Annotated[
+        list[str] | None,
+        typer.Option(envvar="WATCHBILL_RESOLVER", help="A DNS server, ADDRESS[:PORT]; else those of /etc/resolv.conf."),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
@@ -44,11 +51,21 @@ def node(
 
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
-    groups = tuple(node_group or ())
+    groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
     try:
         policy = _guard(targets, secrets)
         settings = NodeSettings(
-            NodeId(node_id), bootstrap, cluster, engines, groups, host, port, session_timeout, policy
+            NodeId(node_id),
+            bootstrap,
+            cluster,
+            engines,
+            groups,
+            host,
+            port,
+            session_timeout,
+            policy,
+            _checked(scripts),
+            resolvers,
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault
@@ -76,6 +93,16 @@ def _guard(targets: Path | None, secrets: Path | None) -> TargetPolicy:
     policy = TargetPolicy() if targets is None else read_policy(targets)
     enforce(policy)
     return policy
+
+
+def _checked(scripts: Path | None) -> Path | None:
+    """The folder of scripts as it must be. Raises ValueError with what to mend."""
+    from connectors.probes.user import safe_folder
+
+    try:
+        return None if scripts is None else safe_folder(scripts)
+    except (OSError, ValueError) as fault:
+        raise ValueError(f"--scripts {scripts}: {fault}") from fault
 
 
 async def _run(settings: object) -> int:

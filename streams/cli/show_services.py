@@ -26,9 +26,9 @@ def service_list(known: Knowledge) -> list[Data]:
     """Every configured service and member, and states whose service is gone but not yet removed; by name.
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
-    "changed_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic", "partition",
-    "offset"}, "reason"}`; without a state: state "UNKNOWN", cause text "no state yet", and null for what only a state
-    can tell.
+    "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic",
+    "partition", "offset"}, "reason"}`, with `due_at_ms` where time alone will end the state; without a state: state
+    "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
     found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
@@ -77,7 +77,8 @@ def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:
 def _service(service: MonitoredService, state: ServiceState | None) -> Data:
     if state is not None:
         return _told(state)
-    nothing = dict.fromkeys(("owner", "response_time_us", "changed_at_ms", "updated_at_ms", "view_id", "sequence"))
+    unknown = ("owner", "response_time_us", "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence")
+    nothing = dict.fromkeys(unknown)
     return {
         "entity_id": service.entity_id,
         "name": service.name,
@@ -104,6 +105,7 @@ def _told(state: ServiceState) -> Data:
         "threshold": state.threshold,
         "response_time_us": state.response_time_us,
         "changed_at_ms": state.changed_at_ms,
+        "due_at_ms": state.due_at_ms,
         "updated_at_ms": state.updated_at_ms,
         "view_id": state.view_id,
         "sequence": state.sequence,

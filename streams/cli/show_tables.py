@@ -182,6 +182,8 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     yield "service", (f"{one['name']} (id {one['entity_id']})", "bold")
     yield "state", _state(one["state"])
     yield "for", (_age(one["changed_at_ms"], now_ms), PLAIN)
+    if one["due_at_ms"] is not None:
+        yield "at most until", (time_text(one["due_at_ms"]), ATTENTION)
     yield "address", (address_text(one["ip_address"], one["port"]), PLAIN)
     yield "weight", (f"{weight_text(one['up_weight'], one['threshold'])} (UP / needed)", PLAIN)
     yield "response", (response_text(one["response_time_us"]), PLAIN)

@@ -19,6 +19,8 @@ from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.server import ServerInfo
 from streams.folding.weights import SERVING
 
+UP = BindingVerdict.UP
+
 CAUSE_CHARACTERS = 400
 """The longest text of a cause: a probe's detail, with the names around it."""
 
@@ -110,9 +112,7 @@ def transition_of(before: State, record: ServiceState) -> ServiceTransition:
 
 def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
     """The average over the last responses of the UP bindings that count (L-5), None while there is none."""
-    times = [
-        binding.response_time_us for binding in bindings if binding.state is BindingVerdict.UP and binding.config.counts
-    ]
+    times = [binding.response_time_us for binding in bindings if binding.state is UP and binding.config.counts]
     return sum(times) // len(times) if times else None
 
 

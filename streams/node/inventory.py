@@ -8,7 +8,7 @@ small; a binding that changed gets a new number, and whatever an engine still sa
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.engine.binding import Binding
 from schemas.config import Setting
@@ -21,10 +21,14 @@ from streams.ownership.distribution import Placeable, placeable
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A binding of this node: what engines get, and whether a success means DOWN (`reverse`)."""
+    """A binding of this node: what engines get, and whether a success means DOWN (`reverse`).
+
+    `ip_address` is for a monitor of a domain-based service that follows its address: the one that it probes.
+    """
 
     binding: Binding
     reverse: bool
+    ip_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Inventory:
         self.leaving: set[EntityId] = set()
         """Disabled services whose disable takes a while."""
         self._numbers: dict[EntityId, tuple[int, ...]] = {}
+        self._addresses: dict[EntityId, tuple[str, ...]] = {}
+        """Of domain-based services that this node watches: where they are probed now (D-1)."""
         self._configs: dict[EntityId, ServiceConfig] = {}
         self._next_number = 1
 
@@ -85,6 +91,20 @@ class Inventory:
         """Binding numbers of these services; a disabled service or monitor has none."""
         return [number for service in services for number in self._numbers.get(service, ())]
 
+    def move(self, service_id: EntityId, addresses: tuple[str, ...]) -> tuple[list[Binding], list[int]]:
+        """A domain-based service is probed at these addresses from now on: the bindings that come, and go."""
+        before = self._addresses.pop(service_id, ())
+        if addresses:
+            self._addresses[service_id] = addresses
+        held = self._numbers.get(service_id, ())
+        removed = [number for number in held if self.numbered[number].ip_address not in ("", *addresses)]
+        if removed:
+            self._numbers[service_id] = tuple(number for number in held if number not in removed)
+        for number in removed:
+            del self.numbered[number]
+        service, fresh = self.services.get(service_id), [ip for ip in addresses if ip not in before]
+        return ([] if service is None else self._number_at(service, fresh)), removed
+
     def _replace(self, service_id: EntityId, service: MonitoredService | None) -> bool:
         """Whether placement sees a difference."""
         before = self.placeables.get(service_id)
@@ -110,18 +130,28 @@ class Inventory:
     def _number(self, service: MonitoredService) -> list[Binding]:
         if not (service.enabled and service.health_monitor):
             return []
-        numbers: list[int] = []
-        made: list[Binding] = []
-        for bound in service.bindings:
-            if not bound.enabled:
-                continue
-            binding = engine_binding(self._next_number, service, bound)
-            self.numbered[binding.number] = Numbered(binding, bound.settings["reverse"] is True)
-            numbers.append(binding.number)
-            made.append(binding)
-            self._next_number += 1
-        self._numbers[service.entity_id] = tuple(numbers)
-        return made
+        fixed = [bound for bound in service.bindings if service.domain is None or not follows_address(bound)]
+        made = [self._numbered(service, bound) for bound in fixed if bound.enabled]
+        return made + self._number_at(service, self._addresses.get(service.entity_id, ()))
+
+    def _number_at(self, service: MonitoredService, addresses: Iterable[str]) -> list[Binding]:
+        """The bindings of a domain-based service that follow its address, at each of these."""
+        if service.domain is None or not (service.enabled and service.health_monitor):
+            return []
+        following = [bound for bound in service.bindings if bound.enabled and follows_address(bound)]
+        return [self._numbered(service, bound, ip) for ip in addresses for bound in following]
+
+    def _numbered(self, service: MonitoredService, bound: MonitorBinding, ip: str = "") -> Binding:
+        binding = engine_binding(self._next_number, replace(service, ip=ip) if ip else service, bound)
+        self.numbered[binding.number] = Numbered(binding, bound.settings["reverse"] is True, ip)
+        self._numbers[service.entity_id] = (*self._numbers.get(service.entity_id, ()), binding.number)
+        self._next_number += 1
+        return binding
+
+
+def follows_address(bound: MonitorBinding) -> bool:
+    """Whether a monitor probes the service's address, whatever it is, and not one of its own."""
+    return not bound.settings.get("destination_ip")
 
 
 def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
@@ -167,6 +197,7 @@ def service_config(service: MonitoredService) -> ServiceConfig:
         graceful=service.graceful,
         flap_changes=service.flap_changes,
         flap_window_ms=service.flap_window_ms,
+        domain=service.domain.name if service.domain else "",
     )
 
 
@@ -179,6 +210,7 @@ def _binding_config(bound: MonitorBinding) -> BindingConfig:
         failure_retries=_whole(bound.settings, "failure_retries"),
         success_retries=_whole(bound.settings, "success_retries"),
         monitor_name=bound.monitor_name,
+        follows_address=follows_address(bound),
         alert_retries=_whole(bound.settings, "alert_retries"),
         slow_above_us=_whole(bound.settings, "response_timeout_ms")
         * _whole(bound.settings, "response_timeout_threshold")
@@ -188,7 +220,8 @@ def _binding_config(bound: MonitorBinding) -> BindingConfig:
 
 def _probing(service: MonitoredService) -> tuple[object, ...]:
     """What of a service its engine bindings depend on."""
-    return service.name, service.ip, service.port, service.enabled, service.health_monitor, service.bindings
+    at = (service.ip, service.port, service.domain is None)
+    return service.name, at, service.enabled, service.health_monitor, service.bindings
 
 
 def _whole(settings: Mapping[str, Setting], name: str, default: int = 0) -> int:

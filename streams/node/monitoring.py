@@ -19,6 +19,7 @@ from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
 from schemas.states import State
 from streams.faust_app.identity import NodeIdentity
+from streams.node.domains import Domains
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.reports import probe_runs
 from streams.node.results import ResultPublisher
@@ -34,9 +35,10 @@ SOON = 32
 
 
 class Monitoring:
-    """The loop's thread. `publisher` is set before the first view comes."""
+    """The loop's thread. `publisher` and `domains` are set before the first view comes."""
 
     publisher: ResultPublisher
+    domains: Domains
 
     def __init__(self, identity: NodeIdentity, replica: StateReplica, engines: EnginePool) -> None:
         self._replica = replica
@@ -56,6 +58,7 @@ class Monitoring:
         if change.placement_changed:
             self._redistribute()
         probed = self.watches.probed()
+        self.domains.configured(change.services, probed)
         started = [binding.number for binding in change.added if binding.service_id in probed]
         if started:
             self._engines.set_probing(on=started)
@@ -70,6 +73,8 @@ class Monitoring:
         """States came in: an old owner whose successor is heard stops (S-12). Only what may matter is looked at."""
         relevant: dict[EntityId, LastState] = {}
         for entity_id, order in applied:
+            if entity_id in self.domains:
+                self.domains.heard(entity_id)
             if order is not None and self.watches.needs(entity_id, ViewId(order[0])):
                 last = self.watches.presumed(entity_id, ViewId(order[0])) or self._last_state(entity_id)
                 if last is not None:
@@ -108,10 +113,12 @@ class Monitoring:
     def _carry_out(self, change: Change) -> None:
         numbers_of = self.inventory.numbers_of
         if change.started or change.stopped:
+            self.domains.begin(change.started)
             known = frozenset(service for service in change.started if service in self._replica)
             self._engines.set_probing(
                 on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
             )
+            self.domains.end(change.stopped)
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)

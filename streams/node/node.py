@@ -22,6 +22,8 @@ from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import NotReady, Replica, default_access
 from connectors.replica.states import Applied
+from connectors.resolver.lookup import DnsLookup
+from connectors.resolver.resolver import Resolver
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
 from schemas.inventory.entities import Change as EntityChange
@@ -30,6 +32,7 @@ from streams.agents.quarantine import Quarantine
 from streams.faust_app.app import build_web, group_name
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
+from streams.node.domains import Domains
 from streams.node.folding import Folding
 from streams.node.garbage import Garbage
 from streams.node.group import Assignment, GroupMembership
@@ -106,8 +109,19 @@ class Node:
             lambda reports: self.monitoring.reported(reports),
             self._engine_lost,
             targets=settings.targets,
+            scripts=settings.scripts,
         )
         self.monitoring = Monitoring(self.identity, self.replicas.states, self.engines)
+        self.resolver = Resolver(DnsLookup(settings.resolvers), lambda *spoken: self.monitoring.domains.told(*spoken))
+        self.monitoring.domains = Domains(
+            self.monitoring.inventory,
+            self.engines,
+            self.replicas.states.get,
+            self.resolver,
+            lambda services: self.publisher.resolved(services),
+            settings.targets.refusal,
+            now_ms,
+        )
         self.monitoring.publisher = self.publisher = ResultPublisher(
             self.identity,
             self.bulk,
@@ -116,6 +130,7 @@ class Node:
             self.lease.holds,
             self.loop.call_later,
             now_ms,
+            self.monitoring.domains.resolution_of,
         )
         self.folding = Folding(self)
         self.leader = Leader(self._propose)
@@ -276,6 +291,7 @@ class Node:
 
     async def _end(self) -> None:
         await self.engines.stop()
+        await self.resolver.close()
         if self._web is not None:
             await self._web.stop()
         self.phase = Phase.LEFT

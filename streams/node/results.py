@@ -16,7 +16,7 @@ from structlog import get_logger
 from connectors.kafka.producer import Delivery
 from schemas.codec import encode
 from schemas.identifiers import EntityId, Partition, ViewId, partition_of
-from schemas.probes import ProbeResults, ProbeRun
+from schemas.probes import ProbeResults, ProbeRun, Resolution
 from streams.faust_app.identity import NodeIdentity
 from streams.tables.outbox import Sender
 
@@ -31,6 +31,12 @@ PENDING_RUNS = 200_000
 """Reports that wait while the lease does not hold; beyond it the oldest binding's are dropped and counted."""
 
 Flag = Callable[[EntityId], ViewId | None]
+ResolutionOf = Callable[[EntityId], Resolution | None]
+
+
+def no_resolution(_service: EntityId) -> Resolution | None:
+    """For a node without domain-based services."""
+    return None
 
 
 class ResultPublisher:
@@ -45,6 +51,7 @@ class ResultPublisher:
         may_send: Callable[[], bool],
         call_later: Callable[..., object],
         now_ms: Callable[[], int],
+        resolution_of: ResolutionOf = no_resolution,
     ) -> None:
         self._identity = identity
         self._sender = sender
@@ -53,6 +60,8 @@ class ResultPublisher:
         self._may_send = may_send
         self._call_later = call_later
         self._now_ms = now_ms
+        self._resolution_of = resolution_of
+        self._resolved: dict[EntityId, None] = {}
         self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
         self._claims: dict[EntityId, None] = {}
         self._returned: deque[ProbeResults] = deque()
@@ -75,20 +84,30 @@ class ResultPublisher:
         self._claims.update(dict.fromkeys(services))
         self._schedule()
 
+    def resolved(self, services: Iterable[EntityId]) -> None:
+        """What is held of these services' names has changed (D-3)."""
+        self._resolved.update(dict.fromkeys(services))
+        self._schedule()
+
     def flush(self) -> None:
         """Send what waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
         self._scheduled = self._lazily_scheduled = False
         self._take_back()
-        if (self._runs or self._claims) and self._may_send():
+        if self._waits() and self._may_send():
             self._send_all()
-        if self._runs or self._claims or self._returned:
+        if self._waits() or self._returned:
             self._schedule()
+
+    def _waits(self) -> bool:
+        return bool(self._runs or self._claims or self._resolved)
 
     def _send_all(self) -> None:
         runs, self._runs = self._runs, {}
         claims, self._claims = self._claims, {}
+        resolved, self._resolved = self._resolved, {}
         runs_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
         claims_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
+        resolved_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
         for run in runs.values():
             flag = self._flag(run.service_id)
             if flag is not None:
@@ -97,18 +116,31 @@ class ResultPublisher:
             flag = self._flag(service)
             if flag is not None:
                 claims_by_batch[(partition_of(service), flag)].append(service)
+        for service in resolved:
+            flag = self._flag(service)
+            if flag is not None:
+                resolved_by_batch[(partition_of(service), flag)].append(service)
         for (partition, view_id), batch in claims_by_batch.items():
             for start in range(0, len(batch), CLAIMS_PER_BATCH):
                 self._send(partition, view_id, tuple(batch[start : start + CLAIMS_PER_BATCH]), ())
+        for (partition, view_id), batch in resolved_by_batch.items():
+            for start in range(0, len(batch), CLAIMS_PER_BATCH):
+                self._send(partition, view_id, (), (), batch[start : start + CLAIMS_PER_BATCH])
         for (partition, view_id), some in runs_by_batch.items():
             for start in range(0, len(some), RUNS_PER_BATCH):
                 self._send(partition, view_id, (), tuple(some[start : start + RUNS_PER_BATCH]))
 
     def _send(
-        self, partition: Partition, view_id: ViewId, claims: tuple[EntityId, ...], runs: tuple[ProbeRun, ...]
+        self,
+        partition: Partition,
+        view_id: ViewId,
+        claims: tuple[EntityId, ...],
+        runs: tuple[ProbeRun, ...],
+        resolved: Iterable[EntityId] = (),
     ) -> None:
         identity = self._identity
-        batch = ProbeResults(identity.node_id, identity.incarnation, view_id, self._now_ms(), claims, runs)
+        said = self._resolutions([*resolved, *(run.service_id for run in runs if run.ip_address)])
+        batch = ProbeResults(identity.node_id, identity.incarnation, view_id, self._now_ms(), claims, runs, said)
 
         def on_delivery(delivery: Delivery) -> None:
             if delivery.error is not None:
@@ -118,6 +150,11 @@ class ResultPublisher:
             self.batches += 1
         else:
             self._returned.append(batch)
+
+    def _resolutions(self, services: Iterable[EntityId]) -> tuple[Resolution, ...]:
+        """What is held of these services' names now: a run can only be read beside it."""
+        found = (self._resolution_of(service) for service in dict.fromkeys(services))
+        return tuple([said for said in found if said is not None])
 
     def _take_back(self) -> None:
         """What was not delivered waits again, unless a newer report of the same run does, and in the order it was made.
@@ -131,6 +168,7 @@ class ResultPublisher:
         while self._returned:
             batch = self._returned.popleft()
             claims.update(dict.fromkeys(batch.claims))
+            self._resolved.update({said.service_id: None for said in batch.resolutions})
             runs += batch.runs
         self._claims = claims | self._claims
         runs = sorted([*runs, *self._runs.values()], key=lambda run: run.sequence)

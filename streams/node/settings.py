@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from connectors.probes.policy import NO_RULES, TargetPolicy
+from connectors.resolver.answers import is_server
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
 from streams.web.guard import check_bind
@@ -34,11 +36,18 @@ class NodeSettings:
     session_timeout_s: float = DEFAULT_SESSION_TIMEOUT_S
     targets: TargetPolicy = NO_RULES
     """Which addresses this node may probe."""
+    scripts: Path | None = None
+    """The folder of scripts that USER monitors may name; None: they are off."""
+    resolvers: tuple[str, ...] = ()
+    """DNS servers, as ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):
             if not NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a node or a node group: {NAME_RULE}")
+        for server in self.resolvers:
+            if not is_server(server):
+                raise ValueError(f"{server!r} is no DNS server: give ADDRESS[:PORT], such as 10.0.0.53 or [::1]:5353")
         if self.web_port is not None:
             check_bind(self.web_host)
         if not 1 <= self.engines <= 64:

@@ -86,6 +86,7 @@ def detail(service: MonitoredService, state: ServiceState | None, age_s: float |
     return {
         **brief(service, state, age_s),
         "kind": service.kind.value,
+        **time_pair("due_at", _of(state, lambda known: known.due_at_ms)),
         "enabled": service.enabled,
         "health_monitor": service.health_monitor,
         "path_monitor": service.path_monitor,

@@ -11,6 +11,7 @@ import asyncio
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -230,12 +231,16 @@ def probing(rows: list[Binding]) -> Iterator[Prober]:
     def heard(reports: list[RunReport]) -> None:
         failed[0] += sum(report.verdict is not Verdict.UP for report in reports)
 
+    def lost(_: int, why: str) -> None:
+        failed[0] += len(rows)
+        print(f"the engine was lost: {why}", file=sys.stderr, flush=True)
+
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin() -> EnginePool:
-        pool = EnginePool(1, heard, lambda index, why: failed.__setitem__(0, len(rows)))
+        pool = EnginePool(1, heard, lost)
         await pool.start()
         pool.add(rows)
         pool.set_probing(on=[row.number for row in rows])

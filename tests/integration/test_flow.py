@@ -15,7 +15,7 @@ from schemas.codec import decode, encode
 from schemas.config import Kind, Operation, Verb
 from schemas.identifiers import NO_VIEW, partition_of
 from schemas.probes import ProbeResults, Reason, Verdict
-from schemas.states import CauseKind, ServiceState, State
+from schemas.states import BindingVerdict, CauseKind, ServiceState, State
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES
 from tests.integration.cluster import (
     Cluster,
@@ -271,3 +271,51 @@ def test_U5_every_replica_holds_the_same_states_and_every_node_has_applied_them(
         )
 
     wait_until(applied, 10, "every node tells that it has applied every state (T4)")
+
+
+def test_M18_a_target_that_announces_maintenance_goes_out_of_service_and_comes_back(flow: Cluster) -> None:
+    flow.apply(add_monitor("polite", "HTTP", trofs_code=503))
+    flow.add_services(["leaves"], "polite")
+    flow.wait_state("leaves", State.UP)
+    flow.targets["leaves"].become(Ailment.ERROR)
+    held = flow.wait_state("leaves", State.GOING_OUT_OF_SERVICE)
+    assert [(one.state, one.verdict) for one in held.bindings] == [(BindingVerdict.MAINTENANCE, Verdict.MAINTENANCE)]
+    assert "maintenance" in held.cause.text
+    flow.targets["leaves"].become(Ailment.NONE)
+    flow.wait_state("leaves", State.UP)
+
+
+def test_M20_a_service_disabled_with_a_delay_is_going_out_of_service_first(flow: Cluster) -> None:
+    flow.add_services(["graceful"], "tcp")
+    flow.wait_state("graceful", State.UP)
+    flow.apply(on_service(Verb.DISABLE, "graceful", delay="700ms", graceful="yes"))
+    going = flow.wait_state("graceful", State.GOING_OUT_OF_SERVICE)
+    assert going.due_at_ms is not None
+    out = flow.wait_state("graceful", State.OUT_OF_SERVICE)
+    assert 0 <= out.changed_at_ms - going.due_at_ms < 2_000
+    flow.apply(on_service(Verb.ENABLE, "graceful"))
+    flow.wait_state("graceful", State.UP)
+
+
+def test_M20_a_service_that_flaps_is_held_down_until_it_is_quiet(flow: Cluster) -> None:
+    flow.add_services(["flaps"], "tcp")
+    flow.wait_state("flaps", State.UP)
+    flow.apply(on_service(Verb.SET, "flaps", flap_changes=1, flap_window="2s"))
+    flow.targets["flaps"].become(Ailment.CLOSED)
+    flow.wait_state("flaps", State.DOWN)
+    flow.targets["flaps"].become(Ailment.NONE)
+    held = flow.wait_record("flaps", lambda held: held.due_at_ms is not None and held.up_weight == 1, "held")
+    assert held.state is State.DOWN
+    assert "held DOWN" in held.cause.text
+    flow.wait_state("flaps", State.UP)
+
+
+def test_U7_a_shadow_monitor_fails_without_consequence_and_its_last_failure_is_kept(flow: Cluster) -> None:
+    flow.add_services(["shadowed"], "tcp")
+    flow.wait_state("shadowed", State.UP)
+    nobody = flow.farm.target()
+    nobody.become(Ailment.CLOSED)
+    flow.apply(add_monitor("trial", destination_port=nobody.port), bind("shadowed", "trial", shadow="yes"))
+    held = flow.wait_record("shadowed", lambda held: any(one.failures for one in held.bindings), "a failure")
+    trial = held.bindings[1]
+    assert (held.state, trial.counts, trial.failures[0].reason) == (State.UP, False, Reason.REFUSED)

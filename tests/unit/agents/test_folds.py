@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 
 import pytest
 
-from schemas.codec import decode, encode
-from schemas.identifiers import PARTITIONS, EntityId, NodeId, Partition, ViewId, partition_of
-from schemas.probes import ProbeResults, ProbeRun, Verdict
-from schemas.states import CauseKind, ServiceState, ServiceTransition, State
+from schemas.codec import encode
+from schemas.identifiers import ViewId
+from schemas.probes import Verdict
+from schemas.states import CauseKind, State
 from streams.agents import folds as folds_module
-from streams.agents.folds import Folds
-from streams.folding.events import ServiceConfig, Source
-from streams.folding.facts import AlertKind, Refusal
+from streams.folding.facts import Refusal
+from tests.unit.agents.folds_desk import COMMAND, HERE, NOT_HERE, Desk, configured, ids
 from tests.unit.folding.builders import B0, B1, CONFIG, HTTP, WEB, probed
-
-HERE, NOT_HERE = partition_of(WEB), Partition((partition_of(WEB) + 1) % PARTITIONS)
-RESULTS, COMMAND = Source("probe-results", HERE, 70), Source("config-commands", 0, 5)
-
-
-def ids(partition: Partition) -> list[EntityId]:
-    return [service for n in range(1_000) if partition_of(service := EntityId(f"{n}-7")) == partition]
-
-
-def configured(service: EntityId) -> ServiceConfig:
-    return changed(CONFIG, entity_id=service, name=f"s{service}")
-
-
-@dataclass(slots=True)
-class Desk:
-    """Folds with a table, a configuration and a history in the test's hands."""
-
-    table: dict[str, bytes] = field(default_factory=dict)
-    configs: dict[EntityId, ServiceConfig] = field(default_factory=lambda: {WEB: CONFIG})
-    history: list[ServiceTransition] = field(default_factory=list)
-    owner: Callable[[EntityId, ViewId], NodeId | None] = lambda service, view: B0
-    now_ms: int = 9_000
-    folds: Folds = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.folds = Folds(self, self.configs.get, lambda service, view: self.owner(service, view), lambda: self.now_ms)
-        self.folds.use_table(self.table)
-        self.folds.assigned([HERE])
-
-    def put_history(self, service: EntityId, transition: bytes) -> None:
-        self.history.append(decode(ServiceTransition, transition))
-
-    def state(self, service: EntityId = WEB) -> ServiceState | None:
-        return decode(ServiceState, self.table[service]) if service in self.table else None
-
-    def take(self, *runs: ProbeRun, claims: tuple[EntityId, ...] = (), view: int = 3, node: NodeId = B0) -> None:
-        self.folds.take(ProbeResults(node, f"{node}-run", ViewId(view), 0, claims, runs), RESULTS)
 
 
 def test_a_result_becomes_a_state_in_the_table_and_a_line_of_history() -> None:
@@ -334,80 +295,3 @@ def test_a_new_table_makes_every_fold_anew() -> None:
     desk.folds.use_table({})
     assert len(desk.folds) == 0
     assert desk.folds[WEB].record is None
-
-
-LEAVING = changed(CONFIG, enabled=False, leave_ms=60_000)
-
-
-def leaving_desk() -> Desk:
-    """A service that was UP and is disabled with a delay of 60 s at 9 s."""
-    desk = Desk()
-    desk.take(probed(1))
-    desk.configs[WEB] = LEAVING
-    desk.folds.configured([WEB], COMMAND)
-    return desk
-
-
-def told(desk: Desk) -> State:
-    state = desk.state()
-    assert state is not None
-    return state.state
-
-
-def test_M20_a_delay_is_over_when_housekeeping_says_what_time_it_is() -> None:
-    desk = leaving_desk()
-    assert told(desk) is State.GOING_OUT_OF_SERVICE
-    desk.now_ms = 68_999
-    assert desk.folds.pass_time() == 0
-    desk.now_ms = 69_000
-    assert desk.folds.pass_time() == 1
-    assert told(desk) is State.OUT_OF_SERVICE
-    assert desk.folds.pass_time() == 0
-    assert [line.after for line in desk.history] == [State.UP, State.GOING_OUT_OF_SERVICE, State.OUT_OF_SERVICE]
-
-
-def test_M20_a_delay_goes_on_at_the_partitions_next_node_though_nothing_is_reported() -> None:
-    before = leaving_desk()
-    desk = Desk(table=before.table, configs=before.configs, now_ms=70_000)
-    assert desk.folds.pass_time() == 0, "no fold of it has been made"
-    assert desk.folds.pass_time(leaving=[WEB]) == 1
-    assert told(desk) is State.OUT_OF_SERVICE
-
-
-def test_M20_what_is_due_elsewhere_is_not_ours() -> None:
-    desk = leaving_desk()
-    desk.folds.assigned([NOT_HERE])
-    desk.now_ms = 100_000
-    assert desk.folds.pass_time(leaving=[WEB]) == 0
-    assert told(desk) is State.GOING_OUT_OF_SERVICE
-
-
-def test_M20_enabled_before_the_delay_is_over_nothing_falls_due() -> None:
-    desk = leaving_desk()
-    desk.configs[WEB] = CONFIG
-    desk.folds.configured([WEB], COMMAND)
-    desk.now_ms = 100_000
-    assert desk.folds.pass_time() == 0
-    assert told(desk) is State.UNKNOWN
-
-
-def test_M20_each_change_while_held_puts_the_end_off() -> None:
-    desk = Desk()
-    damped = changed(CONFIG.bindings[0], retries=1)
-    desk.configs[WEB] = changed(CONFIG, bindings=(damped,), flap_changes=1, flap_window_ms=10_000)
-    for number, verdict in enumerate([Verdict.UP, Verdict.DOWN, Verdict.UP, Verdict.DOWN, Verdict.UP], 1):
-        desk.now_ms += 1_000
-        desk.take(probed(number, verdict, run=number))
-    assert told(desk) is State.DOWN
-    desk.now_ms += 9_999
-    assert desk.folds.pass_time() == 0
-    desk.now_ms += 1
-    assert desk.folds.pass_time() == 1
-    assert told(desk) is State.UP
-
-
-def test_M18_alerts_are_counted() -> None:
-    desk = Desk()
-    desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], alert_retries=2),))
-    desk.take(probed(1, Verdict.DOWN, count=5))
-    assert desk.folds.alerts[AlertKind.PROBES_FAILED] == 1

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import ConfigResult, Kind, NamedEntity, Rejection
+from schemas.config import ConfigResult, Kind, NamedEntity, Operation, Rejection
 from schemas.identifiers import EntityId
 from schemas.parameters.monitors import MONITOR_TYPES
 from streams.cli.main import VERBS, main, missing_text
 from streams.cli.output import Output
-from streams.cli.sending import tell
+from streams.cli.sending import Sending, tell
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -63,6 +63,8 @@ def test_a_kind_of_member_can_be_added_but_not_renamed_by_option(capsys: pytest.
         ("add monitor m type", 2, 'error: "type" is no setting: write key=value'),
         ("set service web1", 2, "nothing to set"),
         ("rm thing web1", 2, '"thing" is no kind: there are node-group, monitor, service'),
+        ("disable service web1 --delay 60", 1, "delay cannot be"),
+        ("disable monitor m --graceful", 1, '"graceful" is not a parameter here'),
         ("bind monitor m", 2, "say two entities by kind and name"),
         ("apply -f /nowhere.yaml", 1, "/nowhere.yaml cannot be read"),
         ("frobnicate", 2, "frobnicate"),
@@ -74,6 +76,26 @@ def test_what_is_wrong_is_told_before_kafka_is_asked(
     ended, out, err = run(capsys, *words.split())
     assert (ended, out) == (code, "")
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        ("disable service web1 web2 --delay 60s --graceful", {"delay": "60s", "graceful": "yes"}),
+        ("disable service web1 web2", {}),
+        ("enable service web1 web2", {}),
+    ],
+)
+def test_M20_a_disable_says_how(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: str,
+    settings: dict[str, str],
+) -> None:
+    sent: list[Operation] = []
+    monkeypatch.setattr(Sending, "deliver", lambda self, operations: sent.extend(operations))
+    assert run(capsys, *words.split())[0] == 0
+    assert [(one.name, one.settings) for one in sent] == [("web1", settings), ("web2", settings)]
 
 
 def test_apply_names_file_line_and_column_of_every_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

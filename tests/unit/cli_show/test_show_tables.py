@@ -54,6 +54,9 @@ def test_one_service_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     tables.print_facts(tables.service_facts(one, NOW_MS))
     text = capsys.readouterr().out
     assert "c.probe-results partition 5 offset 77" in text
+    assert "at most until" not in text
+    tables.print_facts(tables.service_facts({**one, "due_at_ms": NOW_MS + 5_000}, NOW_MS))
+    assert "at most until" in capsys.readouterr().out
     assert "10.0.0.1:80" in text
 
 

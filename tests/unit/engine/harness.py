@@ -34,7 +34,7 @@ def binding(number: int = 1, kind: str = "TCP", port: int = 80, **settings: Any)
     }
     fields |= {"service_name": f"service{number}", "monitor_name": f"monitor{number}"}
     own = {name: settings.pop(name) for name in list(settings) if name in frames.BINDING_FIELDS}
-    ids = {"service_id": EntityId(f"{number}-0"), "monitor_id": monitor_id(number)}
+    ids: dict[str, Any] = {"service_id": EntityId(f"{number}-0"), "monitor_id": monitor_id(number)}
     return Binding(number=number, kind=kind, port=port, parameters=settings, **ids, **(fields | own))
 
 

@@ -31,6 +31,8 @@ def test_unreachable_quotes_the_request(dialect: Dialect, header: bytes, code: i
     message = icmp.ECHO.pack(dialect.unreachable, code, 0, 0, 0) + quoted
     assert icmp.parse(dialect, message) == Answer(7, 9, None, b"", why)
     assert icmp.parse(dialect, message[:-1]) is None
+    longer = message[:-8] + icmp.request(dialect, 7, 9, 2**40, b"abc")
+    assert icmp.parse(dialect, longer) == Answer(7, 9, 2**40, b"", why)
 
 
 def test_what_speaks_of_others_is_nothing() -> None:

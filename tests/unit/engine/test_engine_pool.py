@@ -77,7 +77,7 @@ async def probing(node: Node, port: int) -> None:
     await node.until(lambda: len(node.latest()) == 20, "every binding is probed")
 
 
-def test_reports_of_all_engines_in_one_growing_sequence() -> None:
+def test_C12_reports_of_all_engines_in_one_growing_sequence() -> None:
     async def scene() -> None:
         with serving(silent) as port:
             async with pool_of(2) as node:

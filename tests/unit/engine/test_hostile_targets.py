@@ -14,6 +14,7 @@ import psutil
 from connectors.engine.binding import Binding
 from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
+from connectors.engine.tls import client_context
 from connectors.probes.outcome import DETAIL_BYTES
 from schemas.probes import Verdict
 from tests.unit.engine.harness import binding
@@ -177,3 +178,10 @@ async def side_by_side() -> None:
 def rounds(servers: HostileServers) -> int:
     """How often every good target was asked."""
     return min((len(times) for times in servers.asked_s.values()), default=0) if len(servers.asked_s) >= MANY else 0
+
+
+def test_F14_no_target_can_choose_the_dear_arithmetic_of_finite_fields() -> None:
+    offered = {each["kea"] for each in client_context(False, "", ()).get_ciphers()}
+    assert "kx-ecdhe" in offered
+    assert "kx-rsa" in offered
+    assert "kx-dhe" not in offered

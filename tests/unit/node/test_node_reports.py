@@ -38,9 +38,10 @@ def test_a_number_that_names_nothing_any_more_is_dropped_and_its_neighbours_stay
         ((Verdict.DOWN, Reason.REFUSED, "refused"), (Verdict.UP, Reason.OK)),
         ((Verdict.DOWN, Reason.TIMEOUT_CONNECT, "no answer"), (Verdict.UP, Reason.OK)),
         ((Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR, "no socket"), (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)),
+        ((Verdict.MAINTENANCE, Reason.OK, "announces maintenance"), (Verdict.MAINTENANCE, Reason.OK)),
     ],
 )
-def test_M18_reverse_turns_success_and_failure_and_not_our_own_trouble(
+def test_M18_reverse_turns_success_and_failure_and_neither_our_own_trouble_nor_an_announcement(
     given: tuple[Verdict, Reason, str], turned: tuple[Verdict, Reason]
 ) -> None:
     (run,) = probe_runs([report(*given)], {4: Numbered(BINDING, True)})

@@ -51,6 +51,7 @@ def test_M18_the_default_request_is_GET() -> None:
         ({"recv": "a\\q"}, "recv: .q is no escape"),
         ({"recv_pattern": "("}, r"recv_pattern is no regular expression of RE2: missing \)"),
         ({"not_recv_pattern": r"(a)\1"}, "not_recv_pattern is no regular expression of RE2: invalid escape"),
+        ({"recv_pattern": r"\w{1,500}z"}, "recv_pattern has 2004 steps, at most 1000: repeat less"),
         ({"recv_pattern": "((a{100}){100}){100}"}, "recv_pattern is no regular expression of RE2: "),
     ],
 )
@@ -178,6 +179,8 @@ def test_a_compressed_body_stays_so_and_the_mismatch_says_so() -> None:
     assert outcome.reason is Reason.MISMATCH
     assert outcome.detail.startswith('expected "pong" in the gzip body, got "')
     assert outcome.detail.isprintable()
+    plain = talk(ecv(recv="pong"), [sized(b"ping", HEAD + b"Content-Encoding: identity\r\n")])
+    assert plain == Outcome(Verdict.DOWN, Reason.MISMATCH, 'expected "pong", got "ping"')
 
 
 def test_an_endless_body_is_judged_by_its_window() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from typing import Any
 
 import pytest
@@ -13,7 +15,8 @@ from connectors.probes.kinds import converse
 from connectors.probes.ldap import UNBIND_REQUEST, LdapConversation
 from connectors.probes.outcome import UP, Outcome
 from schemas.probes import Reason, Verdict
-from tests.unit.engine.harness import binding
+from tests.unit.engine.harness import binding, engine
+from tests.unit.engine.servers import RESET_ON_CLOSE, Handler, serving
 from tests.unit.probes.answers import closed, one_by_one, overdue, pieces, talk
 
 ENTRY_NAME = "ou=people,dc=example"
@@ -126,6 +129,22 @@ def test_ends_before_the_verdict() -> None:
     assert talk(conversation(), [], overdue).reason is Reason.TIMEOUT_FIRST_BYTE
     outcome = talk(conversation(base_dn=ENTRY_NAME), [BOUND, ENTRY], overdue)
     assert outcome == Outcome(Verdict.DOWN, Reason.TIMEOUT_BODY, "no end of the search within 1000 ms")
+
+
+def test_a_reset_after_the_goodbye_is_no_failure_and_before_it_is_one() -> None:
+    def answering(*answers: bytes) -> Handler:
+        def handle(connection: socket.socket, _: threading.Event) -> None:
+            for each in answers:
+                connection.recv(65536)
+                connection.sendall(each)
+            connection.recv(65536)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+
+        return handle
+
+    for answers, reason in (((BOUND,), Reason.OK), ((), Reason.RESET)):
+        with serving(answering(*answers)) as port, engine() as harness:
+            assert harness.first(binding(kind="LDAP", port=port)).reason is reason
 
 
 @pytest.mark.parametrize(

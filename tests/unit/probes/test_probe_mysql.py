@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.probes.kinds import converse
-from connectors.probes.mysql import CAPABILITIES, IN_TLS, MysqlConversation, packet
+from connectors.probes.mysql import MysqlConversation
+from connectors.probes.mysql_packets import CAPABILITIES, IN_TLS, packet
 from connectors.probes.outcome import UP, Outcome
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
@@ -131,10 +132,11 @@ def test_a_password_in_the_clear_is_given_inside_tls_only() -> None:
     assert isinstance(talking.received(wish), Outcome)
     talking = logging_in(secure=True)
     talking.begin()
-    talking.greeting = greeting()
+    talking.greeting = greeting(b"mysql_clear_password")
     login = talking.connected()
     assert isinstance(login, bytes)
     assert (login[3], int.from_bytes(login[4:8], "little") & IN_TLS) == (2, IN_TLS)
+    assert PASSWORD not in login
     assert said(talking, wish) == packet(3, PASSWORD + b"\0")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from itertools import pairwise
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_many_share_one_socket_and_none_is_mistaken() -> None:
         harness.probe(*[binding(number, "PING", 0, ip=f"127.0.0.{number}", interval_ms=50) for number in range(1, 101)])
         harness.until(lambda: len({report.number for report in harness.reports}) == 100, "all answer")
         assert {report.verdict for report in harness.reports} == {Verdict.UP}
+
+
+@needs_icmp
+def test_a_target_cannot_guess_what_its_neighbours_answer_must_hold() -> None:
+    with engine() as harness:
+        harness.probe(*[binding(number, "PING", 0, ip=f"127.0.0.{number}") for number in range(1, 11)])
+        harness.until(lambda: len(harness.reports) == 10, "all answer")
+        tokens = sorted(entry.sequence for entry in harness.loop.table.entries.values())
+    assert min(after - before for before, after in pairwise(tokens)) > 1 << 20
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:

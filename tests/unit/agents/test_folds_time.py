@@ -1,0 +1,87 @@
+"""M-20, M-18: what time alone changes in the folds of a node, and the alerts that they count."""
+
+from __future__ import annotations
+
+from dataclasses import replace as changed
+
+from schemas.probes import Verdict
+from schemas.states import State
+from streams.folding.facts import AlertKind
+from tests.unit.agents.folds_desk import COMMAND, NOT_HERE, Desk
+from tests.unit.folding.builders import CONFIG, WEB, probed
+
+LEAVING = changed(CONFIG, enabled=False, leave_ms=60_000)
+
+
+def leaving_desk() -> Desk:
+    """A service that was UP and is disabled with a delay of 60 s at 9 s."""
+    desk = Desk()
+    desk.take(probed(1))
+    desk.configs[WEB] = LEAVING
+    desk.folds.configured([WEB], COMMAND)
+    return desk
+
+
+def told(desk: Desk) -> State:
+    state = desk.state()
+    assert state is not None
+    return state.state
+
+
+def test_M20_a_delay_is_over_when_housekeeping_says_what_time_it_is() -> None:
+    desk = leaving_desk()
+    assert told(desk) is State.GOING_OUT_OF_SERVICE
+    desk.now_ms = 68_999
+    assert desk.folds.pass_time() == 0
+    desk.now_ms = 69_000
+    assert desk.folds.pass_time() == 1
+    assert told(desk) is State.OUT_OF_SERVICE
+    assert desk.folds.pass_time() == 0
+    assert [line.after for line in desk.history] == [State.UP, State.GOING_OUT_OF_SERVICE, State.OUT_OF_SERVICE]
+
+
+def test_M20_a_delay_goes_on_at_the_partitions_next_node_though_nothing_is_reported() -> None:
+    before = leaving_desk()
+    desk = Desk(table=before.table, configs=before.configs, now_ms=70_000)
+    assert desk.folds.pass_time() == 0, "no fold of it has been made"
+    assert desk.folds.pass_time(leaving=[WEB]) == 1
+    assert told(desk) is State.OUT_OF_SERVICE
+
+
+def test_M20_what_is_due_elsewhere_is_not_ours() -> None:
+    desk = leaving_desk()
+    desk.folds.assigned([NOT_HERE])
+    desk.now_ms = 100_000
+    assert desk.folds.pass_time(leaving=[WEB]) == 0
+    assert told(desk) is State.GOING_OUT_OF_SERVICE
+
+
+def test_M20_enabled_before_the_delay_is_over_nothing_falls_due() -> None:
+    desk = leaving_desk()
+    desk.configs[WEB] = CONFIG
+    desk.folds.configured([WEB], COMMAND)
+    desk.now_ms = 100_000
+    assert desk.folds.pass_time() == 0
+    assert told(desk) is State.UNKNOWN
+
+
+def test_M20_each_change_while_held_puts_the_end_off() -> None:
+    desk = Desk()
+    damped = changed(CONFIG.bindings[0], retries=1)
+    desk.configs[WEB] = changed(CONFIG, bindings=(damped,), flap_changes=1, flap_window_ms=10_000)
+    for number, verdict in enumerate([Verdict.UP, Verdict.DOWN, Verdict.UP, Verdict.DOWN, Verdict.UP], 1):
+        desk.now_ms += 1_000
+        desk.take(probed(number, verdict, run=number))
+    assert told(desk) is State.DOWN
+    desk.now_ms += 9_999
+    assert desk.folds.pass_time() == 0
+    desk.now_ms += 1
+    assert desk.folds.pass_time() == 1
+    assert told(desk) is State.UP
+
+
+def test_M18_alerts_are_counted() -> None:
+    desk = Desk()
+    desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], alert_retries=2),))
+    desk.take(probed(1, Verdict.DOWN, count=5))
+    assert desk.folds.alerts[AlertKind.PROBES_FAILED] == 1

@@ -1,0 +1,72 @@
+"""`watchbill node --targets --secrets`: what is wrong is told before the start, what is right reaches the engines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.engine.pool import EnginePool
+from connectors.engine.runs import RunReport
+from connectors.probes.policy import NO_RULES, enforce, refusal
+from connectors.probes.secrets import FOLDER_VARIABLE
+from schemas.probes import Reason, Verdict
+from streams.cli.main import main
+from streams.cli.node import _guard
+from tests.unit.engine.harness import binding
+from tests.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
+    yield
+    enforce(NO_RULES)
+
+
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("--targets", "deny 10.0.0.1/8", "has host bits set"),
+        ("--targets", None, "cannot be read: No such file"),
+        ("--secrets", "a file", "is no folder"),
+        ("--secrets", None, "is no folder"),
+    ],
+)
+def test_what_cannot_guard_stops_the_node(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, content: str | None, message: str
+) -> None:
+    path = tmp_path / "given"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit) as ended:
+        main(["node", "--id", "b0", option, str(path)])
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_nodes_policy_holds_in_its_own_process_and_in_its_engines(tmp_path: Path) -> None:
+    rules = tmp_path / "targets"
+    rules.write_text("deny 127.0.0.0/8\n")
+    policy = _guard(rules, tmp_path)
+    assert refusal("127.0.0.1")
+    assert os.environ[FOLDER_VARIABLE] == str(tmp_path)
+
+    async def probed() -> list[RunReport]:
+        reports: list[RunReport] = []
+        pool = EnginePool(1, reports.extend, targets=policy)
+        await pool.start()
+        try:
+            pool.add([binding()])
+            pool.set_probing(on=[1])
+            await asyncio.to_thread(wait_until, lambda: reports, 10, "a report")
+        finally:
+            await pool.stop()
+        return reports
+
+    report = asyncio.run(probed())[0]
+    assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.NO_PERMISSION)
+    assert "line 1 of the target policy of this node" in report.detail

@@ -1,0 +1,37 @@
+"""From a command as a person writes it to a probe that an engine can begin: parameters of the kinds that log in."""
+
+from __future__ import annotations
+
+import pytest
+
+from connectors.probes.kinds import KINDS, converse
+from connectors.probes.outcome import Outcome
+from tests.unit.node.test_inventory import Desk
+
+LOGIN = "user_name=watch password_ref=env:WATCHBILL_SECRET_HERE database=shop sql_query=SELECT(1) recv=1"
+TLS = "secure=yes tls_verify=yes server_name=shop.example"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "type=MYSQL",
+        f"type=MYSQL {LOGIN} {TLS}",
+        "type=PGSQL",
+        f"type=PGSQL {LOGIN} {TLS}",
+        "type=LDAP",
+        f"type=LDAP bind_dn=cn=w,dc=x password_ref=env:WATCHBILL_SECRET_HERE base_dn=dc=x filter=(ou=*) {TLS}",
+        "type=GRPC",
+        f"type=GRPC grpc_service_name=shop grpc_health_check=no grpc_status_code=12 {TLS}",
+    ],
+)
+def test_M6_what_is_added_can_be_probed(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_HERE", "open sesame")
+    desk = Desk()
+    change = desk.do(f"add monitor m {words}\nadd service s address=10.0.0.1 port=1000\nbind service s monitor m")
+    [binding] = change.added
+    found = converse(binding)
+    assert not isinstance(found, Outcome), found
+    given = {part.partition("=")[0] for part in words.split()} - {"type"}
+    defaults = KINDS[binding.kind].parameters
+    assert given == {name for name, value in binding.parameters.items() if value != defaults[name]}
