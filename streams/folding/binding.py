@@ -17,7 +17,7 @@ from schemas.limits import DETAIL_CHARACTERS
 from schemas.probes import ProbeRun, Reason, Verdict
 from schemas.states import BindingState, BindingVerdict, ProbeFailure
 from streams.folding.events import BindingConfig
-from streams.folding.facts import AlertKind
+from streams.folding.facts import Alert, AlertKind
 from streams.folding.history import failures, judge, newest_failures, push, rule_of
 
 DUPLICATE: Final = 0
@@ -192,6 +192,13 @@ class BindingFold:
         if self.verdict is SUCCEEDED:
             return f"{name}: {what} ({probes - failed} of {probes} probes succeeded)"
         return f"{name}: {what} ({failed} of {probes} probes failed)"
+
+    def alerts(self, service_id: EntityId) -> tuple[Alert, ...]:
+        """What there is to tell people of this binding; one that does not count tells nothing."""
+        kind = self.take_alert()
+        if kind is None or not self.config.counts:
+            return ()
+        return (Alert(service_id, self.config.monitor_id, kind, self.alert_text(kind), self.last_at_ms),)
 
     def alert_text(self, kind: AlertKind) -> str:
         """Such as `http-web: HTTP 503, expected 200 (5 probes failed in a row)`."""

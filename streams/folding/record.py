@@ -16,6 +16,7 @@ from schemas.probes import PathState
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
+from streams.folding.leaving import was_out
 from streams.folding.server import ServerInfo
 from streams.folding.weights import SERVING
 
@@ -114,13 +115,6 @@ def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
     """The average over the last responses of the UP bindings that count (L-5), None while there is none."""
     times = [binding.response_time_us for binding in bindings if binding.state is UP and binding.config.counts]
     return sum(times) // len(times) if times else None
-
-
-def was_out(record: ServiceState) -> bool:
-    """Whether the record is of a disabled service. If a target leaves by itself, a binding says so."""
-    if record.state is not State.GOING_OUT_OF_SERVICE:
-        return record.state is State.OUT_OF_SERVICE
-    return all(binding.state is not BindingVerdict.MAINTENANCE for binding in record.bindings)
 
 
 def delay_over_text(config: ServiceConfig) -> str:

@@ -23,8 +23,9 @@ from streams.folding import pacing
 from streams.folding.binding import COUNTED, DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
 from streams.folding.damping import hold_text, is_flap, note_flap
 from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Resolved, Sender, ServiceConfig, Source
-from streams.folding.facts import Alert, Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.fence import refusal
+from streams.folding.leaving import leave_until, left, was_out
 from streams.folding.record import (
     Declared,
     cause_of,
@@ -36,7 +37,6 @@ from streams.folding.record import (
     next_record,
     says,
     transition_of,
-    was_out,
 )
 from streams.folding.server import (
     NO_SERVER,
@@ -140,7 +140,7 @@ class ServiceFold:
             else:
                 judged.append(binding)
             if binding.alert is not None:
-                facts += self._alerts(binding)
+                facts += binding.alerts(self.entity_id)
         if judged:
             facts += self._publish_judged(sender, judged, now_ms)
         elif adopted:
@@ -257,10 +257,7 @@ class ServiceFold:
         config, record = self.config, self.record
         assert config is not None, "a service is decided only while it is configured"
         if not config.enabled:
-            leaving = self.due_at_ms is not None or (config.graceful and not config.leave_ms)
-            if leaving and record is not None and record.state in SERVING:
-                return State.GOING_OUT_OF_SERVICE, record.up_weight
-            return State.OUT_OF_SERVICE, 0
+            return left(config, record, self.due_at_ms)
         counting = [
             (binding.state, binding.config.weight) for binding in self.bindings.values() if binding.config.counts
         ]
@@ -274,10 +271,7 @@ class ServiceFold:
         counting = [binding for binding in judged if binding.config.counts]
         agreeing = [binding for binding in counting if AGREEING.get(binding.state) is decided[0]]
         binding = (agreeing or counting or judged)[-1]
-        if not counting:
-            cause = self.record.cause if self.record is not None else self._ownership(sender)
-        else:
-            cause = cause_of(CauseKind.PROBE, self._cause_text(binding, decided[1]), sender.source)
+        cause = self._probe_cause(binding, decided[1], sender.source) or self._ownership(sender)
         return self._publish(declared_by(sender), decided, cause, binding.last_at_ms, now_ms)
 
     def _flapped(self, before: State, now_ms: int) -> bool:
@@ -301,26 +295,11 @@ class ServiceFold:
         return self.due_at_ms is not None and self.config is not None and self.config.enabled
 
     def _set_time(self, before: ServiceConfig | None, config: ServiceConfig, reenabled: bool, now_ms: int) -> None:
-        """A delay begins when the service is disabled; one that runs goes on, also under another fold."""
-        record = self.record
-        if config.enabled:
-            if reenabled or not config.flap_changes:
-                self.due_at_ms, self.flaps = None, ()
-            return
-        leaving = before is None or (not before.enabled and before.leave_ms == config.leave_ms)
-        goes_on = leaving and record is not None and record.state is State.GOING_OUT_OF_SERVICE
-        if self.due_at_ms is None or not goes_on:
-            serves = record is not None and record.state in SERVING
-            self.due_at_ms = now_ms + config.leave_ms if config.leave_ms and serves else None
-        self.flaps = ()
-
-    def _alerts(self, binding: BindingFold) -> Sequence[Fact]:
-        """What the binding is to tell people; one that does not count tells nothing."""
-        kind = binding.take_alert()
-        if kind is None or not binding.config.counts:
-            return ()
-        text = binding.alert_text(kind)
-        return (Alert(self.entity_id, binding.config.monitor_id, kind, text, binding.last_at_ms),)
+        """A disable's delay begins or goes on; a hold ends with it, and where nothing is to be held any more."""
+        if not config.enabled:
+            self.due_at_ms, self.flaps = leave_until(before, config, self.record, self.due_at_ms, now_ms), ()
+        elif reenabled or not config.flap_changes:
+            self.due_at_ms, self.flaps = None, ()
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
         return self._publish(declared_by(sender), self._settle(), self._ownership(sender), now_ms, now_ms)
@@ -342,14 +321,19 @@ class ServiceFold:
             return ()
         binding = self.bindings.get(self.untold) if self.untold is not None else None
         if binding is not None:
-            cause = cause_of(CauseKind.PROBE, self._cause_text(binding, record.up_weight), source)
-            cause = cause if binding.config.counts else record.cause
+            cause = self._probe_cause(binding, record.up_weight, source) or record.cause
             return self._publish(declared_in(record), self._settle(), cause, binding.last_at_ms, now_ms)
         if quiet_ms < pacing.SUMMARY_INTERVAL_MS:
             return ()
         if pacing.moved(record.response_time_us, mean_response_us(self.bindings.values())):
             return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
         return ()
+
+    def _probe_cause(self, binding: BindingFold, up_weight: int, source: Source) -> Cause | None:
+        """What a binding's news makes the cause; one that decides nothing leaves it as it is (None: none yet)."""
+        if binding.config.counts and self.config is not None and self.config.enabled:
+            return cause_of(CauseKind.PROBE, self._cause_text(binding, up_weight), source)
+        return self.record.cause if self.record is not None else None
 
     def _cause_text(self, binding: BindingFold, up_weight: int) -> str:
         config = self.config

@@ -161,6 +161,8 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
     failures = max(retries, _whole(settings, "alert_retries"))
     if settings["reverse"] is True:
         failures, successes = successes, failures
+    else:  # a run of announcements is no run of UP, but the fold counts it towards success_retries
+        failures = max(failures, successes)
     return Binding(
         number=number,
         service_id=service.entity_id,

@@ -70,7 +70,7 @@ def test_a_binding_is_all_that_an_engine_needs() -> None:
     binding = desk.inventory.numbered[desk.numbers("web1")[0]].binding
     assert (binding.service_name, binding.monitor_name, binding.kind) == ("web1", "web", "HTTP")
     assert (binding.ip, binding.port, binding.interval_ms, binding.timeout_ms) == ("10.0.0.1", 80, 7_000, 1_000)
-    assert (binding.window, binding.up_window) == (2, 4)
+    assert (binding.window, binding.up_window) == (4, 4), "announcements of maintenance count as successes"
     assert binding.parameters["http_request"] == "HEAD"
     assert None not in binding.parameters.values()
 
