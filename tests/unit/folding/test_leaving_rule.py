@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from schemas.states import BindingVerdict, ServiceState, State
+from streams.folding.events import ServiceConfig
 from streams.folding.leaving import leave_until, left, was_out
 from tests.unit.folding.builders import CONFIG, up_fold
 
@@ -41,9 +42,13 @@ GRACEFUL = replace(AT_ONCE, graceful=True)
     ],
 )
 def test_M20_a_delay_begins_once(
-    before: object, config: object, record: ServiceState | None, runs_until: int | None, until: int | None
+    before: ServiceConfig | None,
+    config: ServiceConfig,
+    record: ServiceState | None,
+    runs_until: int | None,
+    until: int | None,
 ) -> None:
-    assert leave_until(before, config, record, runs_until, 1_000) == until  # type: ignore[arg-type]
+    assert leave_until(before, config, record, runs_until, 1_000) == until
 
 
 def test_M20_which_state_a_disabled_service_has() -> None:
