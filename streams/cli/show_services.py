@@ -12,7 +12,17 @@ from typing import Any
 
 from schemas.identifiers import NodeId, partition_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
-from schemas.states import BindingState, BindingVerdict, Cause, CauseKind, ProbeFailure, ServiceState, State
+from schemas.probes import Reason
+from schemas.states import (
+    BindingState,
+    BindingVerdict,
+    Cause,
+    CauseKind,
+    DomainInfo,
+    ProbeFailure,
+    ServiceState,
+    State,
+)
 from schemas.topics import SERVICE_STATES, topic_name
 from streams.cli.show_read import Knowledge
 from streams.cli.show_words import NO_STATE_YET
@@ -27,8 +37,9 @@ def service_list(known: Knowledge) -> list[Data]:
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
     "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic",
-    "partition", "offset"}, "reason"}`, with `due_at_ms` where time alone will end the state; without a state: state
-    "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
+    "partition", "offset"}, "reason", "domain"}`, with `due_at_ms` where time alone will end the state, and `domain`
+    null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`; without a state:
+    state "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
     found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
@@ -90,6 +101,7 @@ def _service(service: MonitoredService, state: ServiceState | None) -> Data:
         "threshold": service.threshold,
         "cause": cause_data(None),
         "reason": NO_STATE_YET,
+        "domain": domain_data(DomainInfo(service.domain.name, None, Reason.UNKNOWN, "")) if service.domain else None,
     }
 
 
@@ -111,6 +123,18 @@ def _told(state: ServiceState) -> Data:
         "sequence": state.sequence,
         "cause": cause_data(state.cause),
         "reason": reason(state),
+        "domain": domain_data(state.domain, state.ttl_s) if state.domain else None,
+    }
+
+
+def domain_data(domain: DomainInfo, ttl_s: int | None = None) -> Data:
+    """The name behind an address, and what DNS said of it."""
+    return {
+        "domain": domain.domain,
+        "ttl_s": ttl_s,
+        "resolved_at_ms": domain.resolved_at_ms,
+        "reason": domain.reason.value,
+        "detail": domain.detail,
     }
 
 

@@ -185,6 +185,8 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     if one["due_at_ms"] is not None:
         yield "at most until", (time_text(one["due_at_ms"]), ATTENTION)
     yield "address", (address_text(one["ip_address"], one["port"]), PLAIN)
+    if one["domain"]:
+        yield "name", _name(one["domain"], now_ms)
     yield "weight", (f"{weight_text(one['up_weight'], one['threshold'])} (UP / needed)", PLAIN)
     yield "response", (response_text(one["response_time_us"]), PLAIN)
     yield "owner", (_owner(one), PLAIN)
@@ -203,6 +205,16 @@ def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
     yield "enabled", (_yes(one["enabled"]), PLAIN)
     for key, value in one["settings"].items():
         yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
+
+
+def _name(domain: Data, now_ms: int) -> Cell:
+    """Such as `web.test, TTL 30 s`; while DNS gives no address, what it says, and how old the one in use is (D-4)."""
+    if domain["reason"] == "OK":
+        return f"{domain['domain']}, TTL {_dash(domain['ttl_s'])} s", PLAIN
+    when = (
+        f"last resolved {_age(domain['resolved_at_ms'], now_ms)} ago" if domain["resolved_at_ms"] else "never resolved"
+    )
+    return f"{domain['domain']}: {domain['detail'] or 'not resolved yet'}; {when}", ATTENTION
 
 
 def _phase(one: Data) -> Cell:

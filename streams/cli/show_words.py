@@ -64,7 +64,9 @@ def weight_text(up_weight: int, threshold: int) -> str:
 
 
 def address_text(ip_address: str, port: int) -> str:
-    """`10.0.0.3:80`, `[2001:db8::3]:80`."""
+    """`10.0.0.3:80`, `[2001:db8::3]:80`, and `?:80` before a name was resolved."""
+    if not ip_address:
+        return f"?:{port}"
     return f"[{ip_address}]:{port}" if ":" in ip_address else f"{ip_address}:{port}"
 
 

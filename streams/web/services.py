@@ -94,12 +94,22 @@ def detail(service: MonitoredService, state: ServiceState | None, age_s: float |
         "incarnation": _of(state, lambda known: known.incarnation),
         "path_state": _of(state, lambda known: known.path_state.value),
         "ttl_s": _of(state, lambda known: known.ttl_s),
+        "domain": _of(state, _domain),
         "mss": _of(state, lambda known: known.mss),
         "layer_two": _of(state, lambda known: known.layer_two and asdict(known.layer_two)),
         "load": _of(state, lambda known: known.load and asdict(known.load)),
         **time_pair("updated_at", _of(state, lambda known: known.updated_at_ms)),
         "bindings": [binding(bound, folded.get(bound.monitor_id)) for bound in service.bindings],
     }
+
+
+def _domain(state: ServiceState) -> Json | None:
+    """The name behind the address, and what DNS said last of it (D-4)."""
+    domain = state.domain
+    if domain is None:
+        return None
+    resolved = time_pair("resolved_at", domain.resolved_at_ms)
+    return {"name": domain.domain, "reason": domain.reason.value, "detail": domain.detail, **resolved}
 
 
 def binding(bound: MonitorBinding, folded: BindingState | None) -> Json:
