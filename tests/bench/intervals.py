@@ -79,8 +79,9 @@ def rows(table: int, interval_ms: int, port: int) -> list[Binding]:
 
 
 def measure(table: int, interval_ms: int, port: int, core: int, seconds: float) -> dict[str, Any]:
-    """One case. Raises RuntimeError if a probe failed."""
+    """One case, watched for at least three intervals. Raises RuntimeError if a probe failed or a binding had none."""
     number = fast(table, interval_ms)
+    seconds = max(seconds, 3 * interval_ms / 1000)
     with probing(rows(table, interval_ms, port)) as prober:
         pin(prober.pids[0], core)
         time.sleep(WARM_S)
@@ -91,6 +92,9 @@ def measure(table: int, interval_ms: int, port: int, core: int, seconds: float) 
         waited_s = kept_waiting_s(prober.pids[0]) - waited_s
         if prober.failures():
             raise RuntimeError(f"{prober.failures()} probes of a healthy target failed: the figure means nothing")
+    unseen = number - len(seen.keys() & range(1, number + 1))
+    if unseen:
+        raise RuntimeError(f"{unseen} of {number} bindings were not probed within {seconds:g} s: who had the core?")
     kept = [deviations(seen[row], interval_ms) for row in range(1, number + 1)]
     late = sorted(chain.from_iterable(row.off_grid_ms for row in kept))
     return {
