@@ -155,7 +155,7 @@ CHILDREN = """
 def test_children_that_ignore_signals_are_gone_with_the_script(scripts: Path, end: str) -> None:
     mark = f"watchbill-test-{os.getpid()}-{end.replace(' ', '')[:5]}"
     put(scripts, CHILDREN.replace("MARK", mark) + end)
-    report = probe(scripts, timeout_ms=700)
+    report = probe(scripts, timeout_ms=5000 if end.startswith("exit") else 1000)
     assert report.verdict is (Verdict.UP if end == "exit 0" else Verdict.DOWN)
     wait_until(lambda: not alive(mark), 5, "all it started is gone")
 
@@ -169,10 +169,10 @@ def test_the_deadline_and_output_without_end(scripts: Path) -> None:
     )
     for writer in ("while :; do echo more; done", "yes", "head -c 1000000 /dev/zero; sleep 60"):
         put(scripts, writer)
-        assert told(probe(scripts, timeout_ms=500)) == (
+        assert told(probe(scripts, timeout_ms=1000)) == (
             Verdict.DOWN,
             Reason.TIMEOUT_BODY,
-            "script check did not end within 500 ms: it waits to write more than 32768 bytes, and only 4096 are read",
+            "script check did not end within 1000 ms: it waits to write more than 32768 bytes, and only 4096 are read",
         )
 
 
