@@ -18,7 +18,7 @@ from schemas.parameters.secret_refs import CURE, is_secret_ref
 FOLDER_VARIABLE = "WATCHBILL_SECRETS"
 """Names the folder; a node hands it down to its engines."""
 
-SECRET_BYTES = 4096
+SECRET_BYTES = 65_536
 """The longest secret."""
 
 MASK = "[secret]"
