@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from connectors.config.document import Document
     from schemas.inventory.entities import Entities
 
+TRIAL_OFFSET = 2**62
+"""Ids come from a command's offset: that of a trial must be no real one's, or new entities would replace old ones."""
+
 SHOWN_STEPS = 40
 
 
@@ -103,7 +106,8 @@ def _checked(found: Difference, current: Entities, name: str, output: Output) ->
 
     if not found.steps:
         return None
-    _, result, _ = fold_command(current, ConfigCommand("dry-run", 0, issuer(), found.operations), 0, Handled())
+    command = ConfigCommand("dry-run", 0, issuer(), found.operations)
+    _, result, _ = fold_command(current, command, TRIAL_OFFSET, Handled())
     _refuse(result, name, output)
     return result
 

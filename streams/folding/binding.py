@@ -178,9 +178,10 @@ class BindingFold:
         self.state = BindingVerdict.UNKNOWN
         self.verdict, self.reason, self.detail = UNDECIDED, Reason.UNKNOWN, ""
 
-    def unresolved(self, reason: Reason, detail: str) -> None:
+    def unresolved(self, reason: Reason, detail: str, at_ms: int) -> None:
         """There is no address to probe: shown as a probe that could not be made."""
         self.verdict, self.reason, self.detail = Verdict.INCONCLUSIVE, reason, detail
+        self.last_at_ms = at_ms
 
     def cause_text(self) -> str:
         """Such as `http-web: HTTP 503, expected 200 (3 of 3 probes failed)`."""

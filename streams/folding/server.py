@@ -142,10 +142,10 @@ def takeover_text(before: ServerInfo, after: ServerInfo, judged: BindingFold | N
     return f"address of {name} {change}" + (f"; {judged.cause_text()}" if judged else "")
 
 
-def show_unresolved(bindings: Iterable[BindingFold], server: ServerInfo) -> None:
+def show_unresolved(bindings: Iterable[BindingFold], server: ServerInfo, now_ms: int) -> None:
     """Bindings of a name that never had an address show what DNS said, as probes that could not be made."""
     if server.ip_address or server.domain is None or server.domain.reason is Reason.OK:
         return
     for binding in bindings:
         if binding.config.follows_address:
-            binding.unresolved(server.domain.reason, server.domain.detail)
+            binding.unresolved(server.domain.reason, server.domain.detail, now_ms)

@@ -167,7 +167,7 @@ class ServiceFold:
         adopted = self._adopt(sender)
         before, self.server = self.server, self.server.after(said)
         self.secondary = secondary_after(self.secondary, self.server, said, config.bindings)
-        show_unresolved(self.bindings.values(), self.server)
+        show_unresolved(self.bindings.values(), self.server, now_ms)
         taken_over = self._take_over(sender, None, now_ms)
         if taken_over:
             return taken_over

@@ -170,6 +170,7 @@ def test_D4_a_name_never_resolved_is_unknown_and_says_what_dns_answered() -> Non
     assert (told.ip_address, told.state) == ("", State.UNKNOWN)
     assert told.cause.text == "DNS: web.test: no such name (NXDOMAIN); never resolved so far"
     (binding,) = told.bindings
+    assert binding.last_at_ms == 1_000
     assert (binding.verdict, binding.reason, binding.detail) == (
         Verdict.INCONCLUSIVE,
         Reason.UNRESOLVED,
