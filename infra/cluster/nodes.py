@@ -150,7 +150,8 @@ class Nodes:
         def settled() -> bool:
             dead = [node for node in wanted if node in self.running and not self.running[node].is_alive]
             if dead:
-                raise NotInTime(f"node {dead[0]} ended by itself:\n{self.running[dead[0]].last_lines()}")
+                gone = self.running[dead[0]]
+                raise NotInTime(f"node {dead[0]} ended by itself, {gone.process.returncode}:\n{gone.last_lines()}")
             return serving_one_view(control.nodes().values(), self._fresh(control)) == wanted
 
         return wait_until(settled, deadline_s, f"nodes {sorted(wanted)} serving in one view; see {self.log_dir}")

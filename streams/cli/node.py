@@ -7,6 +7,7 @@ for a clean leave, 1 for a fault that an operator must mend (told in one line on
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import os
 import signal
 import sys
@@ -49,6 +50,7 @@ def node(
     from streams.node.logs import set_up_logs
     from streams.node.settings import NodeSettings
 
+    faulthandler.enable()  # where a C library crashes, stderr says in which call
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
     groups, resolvers = tuple(node_group or ()), tuple(resolver or ())

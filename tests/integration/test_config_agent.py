@@ -89,7 +89,7 @@ def test_every_reason_of_a_rejection_is_told_with_its_operation_and_line(cluster
         (add_service("reasoned", 80), "exists already"),
         (add_service("sp ace", 80), "cannot be called so"),
         (Operation(Verb.ADD, Kind.SERVICE, "portless", {"address": "127.0.0.1"}), "port"),
-        (add_service("addressed", 80, address="nowhere"), "address"),
+        (add_service("addressed", 80, address="no where"), "address"),
         (add_service("high", 99_999), "port"),
         (Operation(Verb.ADD, Kind.MONITOR, "odd", {"type": "MORSE"}), "type"),
         (add_monitor("slow", interval="1s", response_timeout="2s"), "response_timeout"),

@@ -61,9 +61,9 @@ def trusting(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]
 
 
 def test_M6_up_by_its_greeting(server: Server) -> None:
-    report = probe("MYSQL", server.port)
-    assert (report.verdict, report.reason, report.detail) == (Verdict.UP, Reason.OK, "")
-    assert 0 < report.response_avg_us < 150_000, "the greeting was held up by a late ACK"
+    reports = [probe("MYSQL", server.port) for _ in range(5)]
+    assert {(report.verdict, report.reason, report.detail) for report in reports} == {(Verdict.UP, Reason.OK, "")}
+    assert 0 < min(report.response_avg_us for report in reports) < 150_000, "each greeting waited for a late ACK"
 
 
 def test_M6_up_by_login_and_M8_query(server: Server) -> None:
