@@ -7,7 +7,7 @@ as the entity's or the binding's `enabled`, and after `add` it is changed by `en
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.config import Kind
 from schemas.parameters.monitors import COMMENT, COMMON, MONITOR_TYPES, STATE
@@ -122,8 +122,10 @@ VSERVER = Table(
     )
 )
 NODE_GROUP = Table((COMMENT,))
-ANY_MONITOR = Table((*COMMON, *{row.name: row for kind in MONITOR_TYPES.values() for row in kind.own}.values()))
-"""For a monitor whose type is missing or unknown: that fault is told, and not also every parameter it meant."""
+ANY_MONITOR = Table(
+    (*COMMON, *{row.name: replace(row, required=False) for kind in MONITOR_TYPES.values() for row in kind.own}.values())
+)
+"""For a monitor whose type is missing or unknown: that fault is told, and not also every parameter it meant or lacks."""
 
 
 NO_PARAMETERS = Table(())
