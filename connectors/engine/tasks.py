@@ -31,6 +31,7 @@ from connectors.engine.task_flight import TaskFlight
 from connectors.engine.task_row import TaskRow
 from connectors.probes.contract import Task, TaskKind
 from connectors.probes.outcome import Outcome
+from connectors.probes.source import missing_source
 from connectors.probes.task_kinds import prepare
 
 TASKS = 128
@@ -183,6 +184,10 @@ class TaskProber:
         self._probes += 1
         if isinstance(row.task, Outcome):
             self._conclude(row, row.task, 0)
+            return
+        missing = missing_source(row.binding.source_ip) if row.binding.source_ip else None
+        if missing is not None:
+            self._conclude(row, missing, 0)
             return
         row.flight = flight = self._loop.create_task(self._fly(row, row.task), name=f"probe {row.binding.monitor_name}")
         self._flights.add(flight)

@@ -58,7 +58,21 @@ def failures_within_retries(given: Settings, effective: Settings) -> str | None:
     return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
 
 
-RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts, login_where_it_acts)
+def source_reaches_destination(given: Settings, _: Settings) -> str | None:
+    """source_ip and destination_ip are of one family. A service's address is judged where it is probed."""
+    source, destination = given.get("source_ip"), given.get("destination_ip")
+    if source is None or destination is None or (":" in str(source)) == (":" in str(destination)):
+        return None
+    return f"source_ip {source} cannot reach destination_ip {destination}: give two IPv4 or two IPv6 addresses"
+
+
+RULES = (
+    shorter_than_interval,
+    failures_within_retries,
+    source_reaches_destination,
+    tls_where_it_acts,
+    login_where_it_acts,
+)
 
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
@@ -106,6 +120,7 @@ COMMON = (
     Parameter("reverse", Shape.SWITCH, "a success means DOWN, a failure UP", False),
     Parameter("destination_ip", Shape.ADDRESS, "probe this address instead of the service's"),
     Parameter("destination_port", Shape.NUMBER, "probe this port instead of the service's", low=1, high=65_535),
+    Parameter("source_ip", Shape.ADDRESS, "probes leave from this address of the node, which every node must have"),
     STATE,
     COMMENT,
 )

@@ -181,6 +181,7 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         reverse=settings["reverse"] is True,
         weight=bound.weight,
         deviation_ms=_whole(settings, "deviation_ms"),
+        source_ip=str(settings.get("source_ip") or ""),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )
 
