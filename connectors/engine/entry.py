@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from connectors.engine.binding import Binding
 from connectors.engine.learning import dynamic_timeout
+from connectors.engine.load_run import run_of
 from connectors.engine.placement import placement_hash
-from connectors.engine.runs import RunLength
 from connectors.engine.schedule import phase_ms, spread_of
 from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation
@@ -89,7 +89,7 @@ class Entry:
         self.failing = Verdict.UP if binding.reverse else Verdict.DOWN
         self.down_after = binding.down_after or binding.window
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
-        self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
+        self.run = run_of(binding, self.spread)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET
         self.address = (binding.ip, binding.port)
         self.source_ip = binding.source_ip

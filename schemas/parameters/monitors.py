@@ -27,6 +27,8 @@ class MonitorType:
     own: tuple[Parameter, ...]
     sets_state: bool = True
     """Off for a type that measures but never decides UP or DOWN (LOAD)."""
+    port: int | None = None
+    """Probed where no destination_port is given, for a type that asks another server than the service's own."""
     table: Table = field(init=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +99,7 @@ TYPE_NAMES = (
     "DNS",
     "FTP",
     "USER",
+    "LOAD",
 )
 
 COMMON = (
@@ -196,6 +199,11 @@ USER_OWN = (
         "script_args", Shape.TEXT, "its arguments; quotes keep words together, nothing is expanded", low=1, high=1024
     ),
 )
+LOAD_OWN = (
+    Parameter("metrics", Shape.METRICS, "values to ask for: OID, threshold, weight 1 to 100", required=True),
+    Parameter("snmp_community_ref", Shape.SECRET_REF, "the community, as each node looks it up", required=True),
+    Parameter("snmp_version", Shape.CHOICE, "V2: SNMPv2c", "V2", choices=("V2",)),
+)
 
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
@@ -221,6 +229,9 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("DNS", "a DNS server answers a query, with a known address if one is given", DNS_OWN),
         MonitorType("FTP", "an FTP server lets us in, gives a file with what is expected, and takes one", FTP_OWN),
         MonitorType("USER", "a script on the node ends with 0; nodes run none unless they are told to", USER_OWN),
+        MonitorType(
+            "LOAD", "an SNMP agent tells how loaded it is; UP or DOWN is decided by others", LOAD_OWN, False, 161
+        ),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
