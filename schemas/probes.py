@@ -54,10 +54,19 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredLoad:
+    """What a LOAD monitor measured: percent of its thresholds, and whether one of them is reached (CL-1)."""
+
+    load: int
+    threshold_reached: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeRun:
     """One run of one binding, so far. `count` grows within the run; `sequence` grows with every report of the node.
 
     `ip_address` is the one that was probed, for a domain-based service; empty where the configuration says which.
+    `load` is the latest that a LOAD monitor measured.
     """
 
     service_id: EntityId
@@ -74,6 +83,7 @@ class ProbeRun:
     response_avg_us: int
     response_max_us: int
     ip_address: str = ""
+    load: MeasuredLoad | None = None
 
 
 @dataclass(frozen=True, slots=True)

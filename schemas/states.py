@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import PathState, Reason, Verdict
+from schemas.probes import MeasuredLoad, PathState, Reason, Verdict
 
 
 class State(Enum):
@@ -91,6 +91,7 @@ class BindingState:
     failures: tuple[ProbeFailure, ...] = ()
     slow: bool = False
     counts: bool = True
+    load: MeasuredLoad | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,14 @@ class LayerTwo:
 
 @dataclass(frozen=True, slots=True)
 class LoadInfo:
-    """Custom load of a service (CL-1)."""
+    """Custom load of a service (CL-1): percent of the thresholds of its LOAD monitors.
+
+    `round_robin_contribution` is None: the source names it and does not say what it is, so nothing is made up.
+    """
 
     threshold_reached: bool
     load: int
-    round_robin_contribution: int
+    round_robin_contribution: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

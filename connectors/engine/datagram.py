@@ -27,6 +27,7 @@ from connectors.engine.stream import first_local_port, is_self_connection
 from connectors.engine.transport import Engine
 from connectors.probes.contract import Step
 from connectors.probes.outcome import Outcome, down, from_errno
+from connectors.probes.source import unopened
 from schemas.probes import Reason
 
 DATAGRAM = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC
@@ -54,9 +55,9 @@ class DatagramTransport:
         if conversation is None:
             raise RuntimeError(f"binding {entry.number} has no conversation and was launched: give it its fault first")
         try:
-            sock = SocketType(entry.family, DATAGRAM)
+            sock = opened(entry)
         except OSError as error:
-            self._engine.unanswered(entry, from_errno(error.errno or 0, "open a socket"))
+            self._engine.unanswered(entry, unopened(error, entry.source_ip))
             return
         entry.sock = sock
         entry.stage = TALKING
@@ -139,3 +140,15 @@ class DatagramTransport:
     def _end(self, entry: Entry, outcome: Outcome) -> None:
         self.abandon(entry)
         self._engine.answered(entry, outcome)
+
+
+def opened(entry: Entry) -> SocketType:
+    """A socket that leaves from the entry's source, if it has one. Raises OSError."""
+    sock = SocketType(entry.family, DATAGRAM)
+    if entry.source_ip:
+        try:
+            sock.bind((entry.source_ip, 0))
+        except OSError:
+            sock.close()
+            raise
+    return sock

@@ -1,4 +1,4 @@
-"""ICMP echo probes: one shared socket per engine and address family.
+"""ICMP echo probes: one shared socket per engine and address family, and one for each source address that is given.
 
 Rule: a ping socket (SOCK_DGRAM) if the system lets this user have one, else a raw socket; if neither is permitted, each
 probe says so with the cure and counts against nobody. The socket is asked for again at each probe until it is granted,
@@ -19,6 +19,7 @@ from connectors.engine import icmp
 from connectors.engine.entry import TALKING, Entry
 from connectors.engine.transport import Engine
 from connectors.probes.outcome import Outcome, down, from_errno, inconclusive
+from connectors.probes.source import unopened
 from schemas.probes import Reason
 
 SOL_RAW = 255
@@ -32,6 +33,8 @@ EXTENDED_ERROR = Struct("=IBBBB")
 BUFFER_BYTES = 1024 * 1024
 PACKET_BYTES = 2048
 READS = 256
+SOURCES = 32
+"""Sockets at once. Beyond it one whose source has no ping in flight is closed; if there is none, the probe says so."""
 SEQUENCES = 65_536
 LOW_BITS = SEQUENCES - 1
 CURE = "permit it with `sysctl -w net.ipv4.ping_group_range='0 2147483647'`, or give the process CAP_NET_RAW"
@@ -54,13 +57,14 @@ class EchoTransport:
     def __init__(self, engine: Engine, poller: epoll) -> None:
         self._engine = engine
         self._poller = poller
-        self._sockets: dict[int, EchoSocket] = {}
+        self._sockets: dict[tuple[int, str], EchoSocket] = {}
+        """By address family and source address."""
         self._flights: dict[int, Entry] = {}
 
     def launch(self, entry: Entry) -> None:
         """Send one request."""
-        family = int(entry.family)
-        echo = self._sockets.get(family) or self._open(family)
+        key = int(entry.family), entry.source_ip
+        echo = self._sockets.get(key) or self._open(*key)
         if isinstance(echo, Outcome):
             self._engine.unanswered(entry, echo)
             return
@@ -156,8 +160,10 @@ class EchoTransport:
         if entry is not None and number and icmp.token_of(head) in (None, entry.sequence):
             self._end(entry, from_errno(number, f"ICMP echo to {entry.binding.ip}"))
 
-    def _open(self, family: int) -> EchoSocket | Outcome:
-        """Get the family's socket, or the outcome that says why there is none."""
+    def _open(self, family: int, source_ip: str) -> EchoSocket | Outcome:
+        """Get the family's socket for this source, or the outcome that says why there is none."""
+        if source_ip and len(self._sockets) >= SOURCES and not self._close_idle():
+            return inconclusive(Reason.LOCAL_ERROR, f"pings from {SOURCES} addresses are in flight: use fewer of them")
         v4 = family == socket.AF_INET
         protocol = socket.IPPROTO_ICMP if v4 else socket.IPPROTO_ICMPV6
         for kind in (socket.SOCK_DGRAM, socket.SOCK_RAW):
@@ -166,13 +172,19 @@ class EchoTransport:
             except OSError as error:
                 failure = error.errno or 0
                 continue
-            return self._adopt(family, sock, kind == socket.SOCK_RAW)
+            return self._adopt(family, sock, kind == socket.SOCK_RAW, source_ip)
         if failure in (EACCES, EPERM):
             return inconclusive(Reason.NO_PERMISSION, f"this process may not send ICMP: {CURE}")
         return from_errno(failure, "open an ICMP socket")
 
-    def _adopt(self, family: int, sock: socket.socket, raw: bool) -> EchoSocket:
+    def _adopt(self, family: int, sock: socket.socket, raw: bool, source_ip: str) -> EchoSocket | Outcome:
         v4 = family == socket.AF_INET
+        if source_ip:
+            try:
+                sock.bind((source_ip, 0))
+            except OSError as error:
+                sock.close()
+                return unopened(error, source_ip)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         if raw:
@@ -181,10 +193,21 @@ class EchoTransport:
             level, name = (socket.IPPROTO_IP, IP_RECVERR) if v4 else (socket.IPPROTO_IPV6, IPV6_RECVERR)
             sock.setsockopt(level, name, 1)
         echo = EchoSocket(sock, icmp.V4 if v4 else icmp.V6, raw, os.getpid() & 0xFFFF)
-        self._sockets[family] = echo
+        self._sockets[family, source_ip] = echo
         self._engine.handlers[sock.fileno()] = self.on_event
         self._poller.register(sock.fileno(), EPOLLIN)
         return echo
+
+    def _close_idle(self) -> bool:
+        """Close a socket with a source from which no ping is in flight; whether there was one."""
+        busy = {(int(entry.family), entry.source_ip) for entry in self._flights.values()}
+        idle = next((key for key in self._sockets if key[1] and key not in busy), None)
+        if idle is None:
+            return False
+        sock = self._sockets.pop(idle).sock
+        del self._engine.handlers[sock.fileno()]
+        sock.close()
+        return True
 
     @staticmethod
     def _filter(sock: socket.socket, v4: bool) -> None:

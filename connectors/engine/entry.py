@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from connectors.engine.binding import Binding
 from connectors.engine.learning import dynamic_timeout
+from connectors.engine.load_run import run_of
 from connectors.engine.placement import placement_hash
-from connectors.engine.runs import RunLength
 from connectors.engine.schedule import phase_ms, spread_of
 from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation
@@ -22,6 +22,7 @@ from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
 from connectors.probes.secure import tls_settings
+from connectors.probes.source import unfit_source
 from schemas.probes import Reason, Verdict
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Entry:
         "run",
         "sequence",
         "sock",
+        "source_ip",
         "spread",
         "stage",
         "started_ns",
@@ -87,9 +89,10 @@ class Entry:
         self.failing = Verdict.UP if binding.reverse else Verdict.DOWN
         self.down_after = binding.down_after or binding.window
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
-        self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
+        self.run = run_of(binding, self.spread)
         self.family = AF_INET6 if binding.is_ipv6 else AF_INET
         self.address = (binding.ip, binding.port)
+        self.source_ip = binding.source_ip
         self.placement = placement_hash(binding)
         self.owned = False
         """This engine is the one that probes it (C-4, C-15)."""
@@ -114,7 +117,10 @@ class Entry:
 
     def _prepare(self, transports: dict[Wire, Transport]) -> None:
         refused = refusal(self.binding.ip)
-        found = converse(self.binding) if refused is None else inconclusive(Reason.NO_PERMISSION, refused)
+        if refused is not None:
+            self.fault = inconclusive(Reason.NO_PERMISSION, refused)
+            return
+        found = unfit_source(self.binding) or converse(self.binding)
         if isinstance(found, Outcome):
             self.fault = found
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 SPARE_SOCKETS = 256
 """Sockets of each address family kept for the next probes; more are closed."""
 
-RESERVED_FILES = 64 + 2 * SPARE_SOCKETS
+RESERVED_FILES = 96 + 2 * SPARE_SOCKETS
 """Descriptors kept back for what is not a probe: epoll, the node's socket, ICMP, logs, Python itself, spare sockets."""
 
 OUTBOX_BYTES = 16 * 1024 * 1024

@@ -212,6 +212,7 @@ class EnginePool:
             report.response_min_us,
             report.response_avg_us,
             report.response_max_us,
+            report.load,
         )
 
     def _lost(self, engine: EngineProcess, why: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connectors.probes.outcome import Outcome
-from schemas.probes import Reason, Verdict
+from schemas.probes import MeasuredLoad, Reason, Verdict
 
 SUMMARY_MS = 60_000
 """How often an unchanged run is reported."""
@@ -43,6 +43,8 @@ class RunReport:
     """Since the report before, so that who reads it sees what is so now, and not what was yesterday."""
     response_max_us: int
     """Over the run."""
+    load: MeasuredLoad | None = None
+    """What a LOAD monitor's latest probe measured."""
 
 
 class RunLength:

@@ -27,6 +27,7 @@ from socket import TCP_DEFER_ACCEPT as DEFER_ACK
 from struct import pack
 
 from connectors.engine.limits import SPARE_SOCKETS
+from connectors.probes.source import leave_from
 
 STREAM = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC
 RESET_ON_CLOSE = pack("ii", 1, 0)
@@ -48,8 +49,19 @@ class StreamSockets:
     def take(self, family: int) -> SocketType:
         """An unconnected socket, registered with epoll for both directions, edge-triggered. Raises OSError."""
         spare = self._spare[family]
-        if spare:
-            return spare.pop()
+        return spare.pop() if spare else self._fresh(family)
+
+    def take_bound(self, family: int, source_ip: str) -> SocketType:
+        """The same, whose connection leaves from this address. Never to be given back: dissolving keeps the address."""
+        sock = self._fresh(family)
+        try:
+            leave_from(sock, source_ip)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def _fresh(self, family: int) -> SocketType:
         sock = SocketType(family, STREAM)
         sock.setsockopt(SOL_SOCKET, SO_LINGER, RESET_ON_CLOSE)
         sock.setsockopt(IPPROTO_TCP, DEFER_ACK, 1)

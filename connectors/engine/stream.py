@@ -21,6 +21,7 @@ from connectors.engine.tls import TlsConversation
 from connectors.engine.transport import Engine
 from connectors.probes.contract import Step
 from connectors.probes.outcome import Outcome, down, from_errno
+from connectors.probes.source import unopened
 from schemas.probes import Reason, Verdict
 
 UP = Verdict.UP
@@ -43,10 +44,11 @@ class StreamTransport:
 
     def launch(self, entry: Entry) -> None:
         """Open a socket and begin to connect."""
+        source_ip = entry.source_ip
         try:
-            sock = self._sockets.take(entry.family)
+            sock = self._sockets.take_bound(entry.family, source_ip) if source_ip else self._sockets.take(entry.family)
         except OSError as error:
-            self._engine.unanswered(entry, from_errno(error.errno or 0, "open a socket"))
+            self._engine.unanswered(entry, unopened(error, source_ip))
             return
         entry.sock = sock
         entry.stage = CONNECTING
@@ -67,7 +69,7 @@ class StreamTransport:
         self.flights.pop(sock.fileno(), None)
         entry.sock = None
         entry.unsent = b""
-        if went_well:
+        if went_well and not entry.source_ip:
             self._sockets.give_back(entry.family, sock)
         else:
             sock.close()

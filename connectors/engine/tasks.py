@@ -31,6 +31,7 @@ from connectors.engine.task_flight import TaskFlight
 from connectors.engine.task_row import TaskRow
 from connectors.probes.contract import Task, TaskKind
 from connectors.probes.outcome import Outcome
+from connectors.probes.source import missing_source
 from connectors.probes.task_kinds import prepare
 
 TASKS = 128
@@ -57,7 +58,7 @@ class TaskProber:
         self._reports: list[RunReport] = []
         self._timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
-        self._probes = self._skipped = self._lag_ms = self._stalled_ms = 0
+        self._scheduled = self._probes = self._skipped = self._lag_ms = self._stalled_ms = 0
 
     def __contains__(self, number: int) -> bool:
         """Whether this binding is probed here, and not by the engines."""
@@ -65,16 +66,20 @@ class TaskProber:
 
     @property
     def statistics(self) -> EngineStatistics:
-        """As of now; `engine` is TASK_ENGINE, `lag_ms` that of the latest probe begun or of the oldest that waits."""
-        waits_ms = self._now_ms() - self._waiting[0].due_ms if self._waiting else 0
+        """As of now; `engine` is TASK_ENGINE, `lag_ms` that of the latest probe begun or of the oldest that waits.
+
+        This alone may be asked for on any thread: it only takes a copy and reads counters.
+        """
+        waiting = list(self._waiting)
+        waits_ms = self._now_ms() - waiting[0].due_ms if waiting else 0
         return EngineStatistics(
             engine=TASK_ENGINE,
             pid=os.getpid(),
             bindings=len(self._rows),
-            scheduled=sum(row.probing for row in self._rows.values()),
+            scheduled=self._scheduled,
             probes=self._probes,
             in_flight=len(self._flights),
-            waiting=len(self._waiting),
+            waiting=len(waiting),
             skipped=self._skipped,
             lag_ms=max(self._lag_ms, waits_ms),
             stalled_ms=self._stalled_ms,
@@ -132,6 +137,7 @@ class TaskProber:
         if row.probing is probing:
             return
         row.probing = probing
+        self._scheduled += 1 if probing else -1
         if not probing:
             row.due_ms = NEVER
             if row.flight is not None:
@@ -183,6 +189,10 @@ class TaskProber:
         self._probes += 1
         if isinstance(row.task, Outcome):
             self._conclude(row, row.task, 0)
+            return
+        missing = missing_source(row.binding.source_ip) if row.binding.source_ip else None
+        if missing is not None:
+            self._conclude(row, missing, 0)
             return
         row.flight = flight = self._loop.create_task(self._fly(row, row.task), name=f"probe {row.binding.monitor_name}")
         self._flights.add(flight)

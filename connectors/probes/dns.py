@@ -73,12 +73,12 @@ class DnsTask:
         self._expected = _addresses(settings["ip_address"])
         if self._expected and self._type_name not in ("ADDRESS", "AAAA"):
             raise ValueError(f"ip_address is given, but a {self._type_name} record has none: leave it out")
-        self._target = binding.target
+        self._target, self._source_ip = binding.target, binding.source_ip
         self._timeout_ms = binding.timeout_ms
 
     async def run(self) -> Outcome:
         """One query."""
-        question = Question(self._target, self._timeout_ms)
+        question = Question(self._target, self._source_ip, self._timeout_ms)
         try:
             status, records = await question.ask(self._name, self._type)
         except pycares.AresError as error:
@@ -120,7 +120,7 @@ class DnsTask:
 class Question:
     """A channel for one query, and its sockets in this loop. Close it, whatever came of it."""
 
-    def __init__(self, server: str, timeout_ms: int) -> None:
+    def __init__(self, server: str, source_ip: str, timeout_ms: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._sockets: set[int] = set()
         self._closed = False
@@ -130,6 +130,7 @@ class Question:
             tries=1,
             timeout=timeout_ms / 1000 + 1,  # the prober's deadline comes first
             flags=pycares.ARES_FLAG_NOSEARCH,
+            local_ip=source_ip or None,
             sock_state_cb=self._socket_changed,
         )
 

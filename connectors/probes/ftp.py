@@ -42,7 +42,7 @@ class FtpTask:
         if not 0 < binding.port < 65536:
             raise ValueError(f"port {binding.port} of {binding.service_name} is not a TCP port: give 1 to 65535")
         self._ip, self._port, self._target = binding.ip, binding.port, binding.target
-        self._timeout_ms = binding.timeout_ms
+        self._source_ip, self._timeout_ms = binding.source_ip, binding.timeout_ms
         self._user = _argument(settings, "user_name")
         self._get, self._put = _argument(settings, "file_name"), _argument(settings, "put_file_name")
         self._put_content = str(settings["put_content"]).encode()
@@ -58,7 +58,7 @@ class FtpTask:
     async def run(self) -> Outcome | Timed:
         """One session."""
         self._doing, self._got = "", 0
-        control = FtpControl(self._ip, self._port)
+        control = FtpControl(self._ip, self._port, self._source_ip)
         try:
             return await self._session(control)
         except FtpFault as fault:

@@ -50,8 +50,9 @@ class Reply:
 class FtpControl:
     """One control connection. Raises OSError when it breaks, FtpFault when the target does not keep to the protocol."""
 
-    def __init__(self, ip: str, port: int) -> None:
+    def __init__(self, ip: str, port: int, source_ip: str = "") -> None:
         self._ip = ip
+        self._source = (source_ip, 0) if source_ip else None
         self._port = port
         self._reader: asyncio.StreamReader
         self._writers: list[asyncio.StreamWriter] = []
@@ -101,7 +102,7 @@ class FtpControl:
             writer.transport.abort()
 
     async def _open(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        reader, writer = await asyncio.open_connection(self._ip, port, limit=LINE_BYTES)
+        reader, writer = await asyncio.open_connection(self._ip, port, local_addr=self._source, limit=LINE_BYTES)
         self._writers.append(writer)
         return reader, writer
 

@@ -16,6 +16,7 @@ from connectors.probes.http import HTTP
 from connectors.probes.http_ecv import HTTP_ECV
 from connectors.probes.https import HTTPS, HTTPS_ECV
 from connectors.probes.ldap import LDAP
+from connectors.probes.load import LOAD
 from connectors.probes.mysql import MYSQL
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.pgsql import PGSQL
@@ -48,6 +49,7 @@ KINDS: dict[str, Kind] = {
         UDP_ECV,
         SMTP,
         REDIS,
+        LOAD,
     )
 }
 

@@ -24,7 +24,7 @@ from errno import (
 from os import strerror
 
 from connectors.probes.secrets import redacted
-from schemas.probes import Reason, Verdict
+from schemas.probes import MeasuredLoad, Reason, Verdict
 
 DETAIL_BYTES = 200
 """The longest detail that travels, in bytes of UTF-8."""
@@ -43,6 +43,19 @@ class Outcome:
 
 
 UP = Outcome(Verdict.UP, Reason.OK)
+IDLE = MeasuredLoad(0, False)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured(Outcome):
+    """The target answered, and this is its load. A class of its own, so that other outcomes carry nothing for it."""
+
+    load: MeasuredLoad = IDLE
+
+
+def measured(load: int, threshold_reached: bool) -> Measured:
+    """UP, with a load in percent of the thresholds."""
+    return Measured(Verdict.UP, Reason.OK, "", MeasuredLoad(load, threshold_reached))
 
 
 def down(reason: Reason, detail: str) -> Outcome:

@@ -17,6 +17,7 @@ from connectors.probes.ftp import FTP
 from connectors.probes.kinds import TASK_NAMES, broken, unknown_parameter
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
+from connectors.probes.source import unfit_source
 from connectors.probes.user import user_kind
 from schemas.probes import Reason
 
@@ -34,7 +35,7 @@ def prepare(kinds: Mapping[str, TaskKind], binding: Binding) -> Task | Outcome:
     refused = refusal(binding.ip)
     if refused is not None:
         return inconclusive(Reason.NO_PERMISSION, refused)
-    fault = unknown_parameter(kind, binding)
+    fault = unfit_source(binding) or unknown_parameter(kind, binding)
     if fault is not None:
         return fault
     try:

@@ -126,7 +126,8 @@ def _only_root(path: Path, status: os.stat_result, forbidden: int) -> None:
 
 def environment(binding: Binding) -> dict[str, str]:
     """All that the script is told: nothing of the node's own environment, which may hold secrets."""
-    return {
+    source = {"WATCHBILL_SOURCE_IP": binding.source_ip} if binding.source_ip else {}
+    return source | {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         "WATCHBILL_TARGET_IP": binding.ip,

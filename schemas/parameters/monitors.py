@@ -27,6 +27,8 @@ class MonitorType:
     own: tuple[Parameter, ...]
     sets_state: bool = True
     """Off for a type that measures but never decides UP or DOWN (LOAD)."""
+    port: int | None = None
+    """Probed where no destination_port is given, for a type that asks another server than the service's own."""
     table: Table = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,7 +60,21 @@ def failures_within_retries(given: Settings, effective: Settings) -> str | None:
     return f"failure_retries {failures} is more than retries {retries}{source}: give retries={failures} or more"
 
 
-RULES = (shorter_than_interval, failures_within_retries, tls_where_it_acts, login_where_it_acts)
+def source_reaches_destination(given: Settings, _: Settings) -> str | None:
+    """source_ip and destination_ip are of one family. A service's address is judged where it is probed."""
+    source, destination = given.get("source_ip"), given.get("destination_ip")
+    if source is None or destination is None or (":" in str(source)) == (":" in str(destination)):
+        return None
+    return f"source_ip {source} cannot reach destination_ip {destination}: give two IPv4 or two IPv6 addresses"
+
+
+RULES = (
+    shorter_than_interval,
+    failures_within_retries,
+    source_reaches_destination,
+    tls_where_it_acts,
+    login_where_it_acts,
+)
 
 STATE = Parameter("state", Shape.CHOICE, "DISABLED takes it out of use", choices=("ENABLED", "DISABLED"), later=False)
 COMMENT = Parameter("comment", Shape.TEXT, "for people", low=0, high=255)
@@ -83,6 +99,7 @@ TYPE_NAMES = (
     "DNS",
     "FTP",
     "USER",
+    "LOAD",
 )
 
 COMMON = (
@@ -106,6 +123,7 @@ COMMON = (
     Parameter("reverse", Shape.SWITCH, "a success means DOWN, a failure UP", False),
     Parameter("destination_ip", Shape.ADDRESS, "probe this address instead of the service's"),
     Parameter("destination_port", Shape.NUMBER, "probe this port instead of the service's", low=1, high=65_535),
+    Parameter("source_ip", Shape.ADDRESS, "probes leave from this address of the node, which every node must have"),
     STATE,
     COMMENT,
 )
@@ -181,6 +199,11 @@ USER_OWN = (
         "script_args", Shape.TEXT, "its arguments; quotes keep words together, nothing is expanded", low=1, high=1024
     ),
 )
+LOAD_OWN = (
+    Parameter("metrics", Shape.METRICS, "values to ask for: OID, threshold, weight 1 to 100", required=True),
+    Parameter("snmp_community_ref", Shape.SECRET_REF, "the community, as each node looks it up", required=True),
+    Parameter("snmp_version", Shape.CHOICE, "V2: SNMPv2c", "V2", choices=("V2",)),
+)
 
 MONITOR_TYPES: dict[str, MonitorType] = {
     row.name: row
@@ -206,6 +229,9 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType("DNS", "a DNS server answers a query, with a known address if one is given", DNS_OWN),
         MonitorType("FTP", "an FTP server lets us in, gives a file with what is expected, and takes one", FTP_OWN),
         MonitorType("USER", "a script on the node ends with 0; nodes run none unless they are told to", USER_OWN),
+        MonitorType(
+            "LOAD", "an SNMP agent tells how loaded it is; UP or DOWN is decided by others", LOAD_OWN, False, 161
+        ),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"

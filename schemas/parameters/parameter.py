@@ -33,6 +33,7 @@ class Shape(Enum):
     HOST = "IPv4 or IPv6 address, or domain name"
     STATUS_CODES = "status codes, such as 200-299,301"
     HEADERS = "header lines, such as 'Host: example.org'"
+    METRICS = "metrics, each an OID, a threshold and a weight, such as '1.3.6.1.4.1.2021.10.1.5.1 400 2'"
     SECRET_REF = "reference to a secret, such as file:NAME or env:WATCHBILL_SECRET_NAME"  # noqa: S105  words
     SECRET_HEADERS = "header lines that end in one, such as 'Authorization: file:NAME'"  # noqa: S105  words
 

@@ -17,6 +17,8 @@ from schemas.config import Setting
 from schemas.parameters.domains import DOMAIN_FITS, canonical_domain
 from schemas.parameters.durations import duration_ms, duration_text
 from schemas.parameters.escapes import escaped_bytes, written_escapes
+from schemas.parameters.metrics import FITS as METRIC_FITS
+from schemas.parameters.metrics import METRICS, parse_metric
 from schemas.parameters.parameter import Parameter, Shape
 from schemas.parameters.secret_refs import CURE, is_secret_ref
 
@@ -207,6 +209,21 @@ def _headers(parameter: Parameter, value: object) -> Setting | Unfit:
     return tuple(lines)
 
 
+def _metrics(parameter: Parameter, value: object) -> Setting | Unfit:
+    parts = [str(part) for part in value] if isinstance(value, tuple | list) else str(value).split(",")
+    if len(parts) > METRICS:
+        return _unfit(parameter, f"{len(parts)} metrics", f"at most {METRICS} of them")
+    kept: dict[str, str] = {}
+    for part in parts:
+        metric = parse_metric(part)
+        if metric is None:
+            return _unfit(parameter, part, METRIC_FITS)
+        if metric.oid in kept:
+            return _unfit(parameter, part, f"{metric.oid} is there already, with another threshold or weight")
+        kept[metric.oid] = str(metric)
+    return tuple(kept.values())
+
+
 def _secret_ref(parameter: Parameter, value: object) -> Setting | Unfit:
     text = str(value).strip()
     return text if is_secret_ref(text) else Unfit(f"{parameter.name} is no reference to a secret: {CURE}")
@@ -241,6 +258,7 @@ _READERS: dict[Shape, Callable[[Parameter, object], Setting | Unfit]] = {
     Shape.HOST: _host,
     Shape.STATUS_CODES: _status_codes,
     Shape.HEADERS: _headers,
+    Shape.METRICS: _metrics,
     Shape.SECRET_REF: _secret_ref,
     Shape.SECRET_HEADERS: _secret_headers,
 }

@@ -8,6 +8,7 @@ groups are services (S-2).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from schemas.identifiers import NodeId, partition_of
@@ -37,9 +38,10 @@ def service_list(known: Knowledge) -> list[Data]:
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
     "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic",
-    "partition", "offset"}, "reason", "domain"}`, with `due_at_ms` where time alone will end the state, and `domain`
-    null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`; without a state:
-    state "UNKNOWN", cause text "no state yet", and null for what only a state can tell.
+    "partition", "offset"}, "reason", "domain", "load"}`, with `due_at_ms` where time alone will end the state, `domain`
+    null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`, and `load` null or
+    `{"threshold_reached", "load", "round_robin_contribution"}`; without a state: state "UNKNOWN", cause text "no state
+    yet", and null for what only a state can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
     found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
@@ -51,7 +53,7 @@ def service_detail(known: Knowledge, name: str) -> Data | None:
     """One service: as in the list, and `"enabled"`, `"node_groups"`, `"incarnation"`, `"elected_owner"` (by the view in
     force), `"position": {"topic", "partition", "next_offset"}` (where its states stand, and how far was read), and
     `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "shadow", "state", "verdict", "reason",
-    "detail", "count", "outcomes", "response_time_us", "slow", "last_at_ms", "failures": [{"at_ms", "reason",
+    "detail", "count", "outcomes", "response_time_us", "slow", "load", "last_at_ms", "failures": [{"at_ms", "reason",
     "detail"}]}]`, where `outcomes` has the last probes, newest last: `.` for a success, `x` for a failure; `failures`
     are the last few, newest first. None if there is no such service.
     """
@@ -102,6 +104,7 @@ def _service(service: MonitoredService, state: ServiceState | None) -> Data:
         "cause": cause_data(None),
         "reason": NO_STATE_YET,
         "domain": domain_data(DomainInfo(service.domain.name, None, Reason.UNKNOWN, "")) if service.domain else None,
+        "load": None,
     }
 
 
@@ -124,6 +127,7 @@ def _told(state: ServiceState) -> Data:
         "cause": cause_data(state.cause),
         "reason": reason(state),
         "domain": domain_data(state.domain, state.ttl_s) if state.domain else None,
+        "load": asdict(state.load) if state.load else None,
     }
 
 
@@ -176,6 +180,7 @@ def _binding(bound: MonitorBinding, told: BindingState | None) -> Data:
         "outcomes": outcomes_text(told) if told else "",
         "response_time_us": told.response_time_us if told else None,
         "slow": told.slow if told else False,
+        "load": asdict(told.load) if told and told.load else None,
         "last_at_ms": told.last_at_ms if told else None,
         "failures": [_failure(failure) for failure in reversed(told.failures)] if told else [],
     }

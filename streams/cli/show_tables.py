@@ -14,7 +14,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from schemas.states import BindingVerdict, State
-from streams.cli.show_words import BINDING_STYLES, STYLES, address_text, age_text, response_text, time_text, weight_text
+from streams.cli.show_words import (
+    BINDING_STYLES,
+    STYLES,
+    address_text,
+    age_text,
+    load_text,
+    response_text,
+    time_text,
+    weight_text,
+)
 
 Data = Mapping[str, Any]
 Cell = tuple[str, str]
@@ -189,6 +198,8 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
         yield "name", _name(one["domain"], now_ms)
     yield "weight", (f"{weight_text(one['up_weight'], one['threshold'])} (UP / needed)", PLAIN)
     yield "response", (response_text(one["response_time_us"]), PLAIN)
+    if one["load"] is not None:
+        yield "load", (load_text(one["load"]), ATTENTION if one["load"]["threshold_reached"] else PLAIN)
     yield "owner", (_owner(one), PLAIN)
     yield "view, sequence", (f"{_dash(one['view_id'])}, {_dash(one['sequence'])}", PLAIN)
     yield "cause", (f"{cause['kind']}: {cause['text']}", PLAIN)

@@ -6,7 +6,9 @@ terminal, and JSON has the exact milliseconds. Colours are names of styles; who 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.probes import Verdict
 from schemas.states import BindingState, BindingVerdict, ServiceState, State
@@ -79,3 +81,8 @@ def reason_text(state: ServiceState) -> str:
 def failure_text(binding: BindingState) -> str:
     """What the last probe of a binding said, its reason first: `REFUSED: connect to 10.0.0.3:80 ...`."""
     return f"{binding.reason.value}: {binding.detail}" if binding.detail else binding.reason.value
+
+
+def load_text(load: Mapping[str, Any]) -> str:
+    """A measured load, such as `73 % of the threshold`."""
+    return f"{load['load']} % of the threshold" + (", a threshold is reached" if load["threshold_reached"] else "")

@@ -34,7 +34,7 @@ KEPT_FAILURES: Final = 3
 
 SUCCEEDED, FAILED, ANNOUNCED = Verdict.UP, Verdict.DOWN, Verdict.MAINTENANCE
 UNDECIDED = Verdict.INCONCLUSIVE
-UP, MAINTENANCE = BindingVerdict.UP, BindingVerdict.MAINTENANCE
+UP, DOWN, MAINTENANCE = BindingVerdict.UP, BindingVerdict.DOWN, BindingVerdict.MAINTENANCE
 """The same as plain names: looking them up in the class costs 30 ns, several times a report."""
 
 NO_NUMBER: Final = -1
@@ -52,6 +52,7 @@ class BindingFold:
         "failures",
         "held",
         "last_at_ms",
+        "load",
         "outcomes",
         "reason",
         "response_time_us",
@@ -65,6 +66,7 @@ class BindingFold:
     )
 
     def __init__(self, config: BindingConfig, held: BindingState | None) -> None:
+        self.load = held.load if held else None
         self.configure(config)
         self.state = held.state if held else BindingVerdict.UNKNOWN
         self.outcomes = int.from_bytes(held.outcomes, "big") if held else 0
@@ -87,6 +89,8 @@ class BindingFold:
         self.config = config
         self.rule = rule_of(config.retries, config.failure_retries, config.success_retries)
         self.slow_above_us = config.slow_above_us
+        if not config.measures:
+            self.load = None
 
     def take(self, run: ProbeRun) -> int:
         """Fold one report; answers DUPLICATE, COUNTED, SHOWN or JUDGED."""
@@ -107,6 +111,8 @@ class BindingFold:
                 self._keep_failure(run, same_run)
         if verdict is SUCCEEDED:
             self.response_time_us = run.response_avg_us
+            if run.load is not None and self.config.measures:
+                self.load = run.load
             if self.slow_above_us and self._slowness_changed():
                 change = SHOWN
         elif verdict is UNDECIDED:
@@ -118,6 +124,8 @@ class BindingFold:
                 change = SHOWN
             if self.judge_again():
                 change = JUDGED
+                if self.state is DOWN:
+                    self.load = None
         return change
 
     def take_alert(self) -> AlertKind | None:
@@ -177,6 +185,7 @@ class BindingFold:
         self.forget_outcomes()
         self.state = BindingVerdict.UNKNOWN
         self.verdict, self.reason, self.detail = UNDECIDED, Reason.UNKNOWN, ""
+        self.load = None
 
     def unresolved(self, reason: Reason, detail: str, at_ms: int) -> None:
         """There is no address to probe: shown as a probe that could not be made."""
@@ -229,6 +238,7 @@ class BindingFold:
             self.failures,
             self.slow,
             self.config.counts,
+            self.load,
         )
 
 

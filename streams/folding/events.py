@@ -43,6 +43,8 @@ class BindingConfig:
     """A response that took longer counts as slow; 0: none does."""
     follows_address: bool = True
     """Off for a monitor that probes an address of its own (`destination_ip`), whatever the service's is."""
+    measures: bool = False
+    """A LOAD monitor in use: what it measures is the service's load (CL-1), whether it counts or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from schemas.moved import moved
+
+__all__ = ["NEWS_INTERVAL_MS", "SUMMARY_INTERVAL_MS", "elapsed_ms", "moved"]
+
 NEWS_INTERVAL_MS: Final = 5_000
 """At most one record per service in this time for news below a judgement."""
 
 SUMMARY_INTERVAL_MS: Final = 50_000
 """A little under the minute of the engines' summaries, so that each minute's first summary can be told."""
 
-MOVED_PERCENT: Final = 5
-"""T7: of the last sent value; from nothing, or from 0, any change counts."""
-
 
 def elapsed_ms(since_ms: int, now_ms: int) -> int:
     """Milliseconds between the two, whichever is later."""
     return abs(now_ms - since_ms)
-
-
-def moved(last_sent: int | None, value: int | None) -> bool:
-    """Whether a value moved enough to be sent again."""
-    if last_sent is None or value is None:
-        return last_sent is not value
-    return value != last_sent and abs(value - last_sent) * 100 >= last_sent * MOVED_PERCENT

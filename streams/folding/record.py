@@ -1,7 +1,7 @@
 """Step 7d: the records that the fold writes, built from what it holds.
 
 Rule: the sequence goes up by one with each record of a service, through all views, so that (view id, sequence) rises
-strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, path, load) are
+strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, path) are
 carried over from the record before.
 """
 
@@ -17,6 +17,7 @@ from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, Servi
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.leaving import was_out
+from streams.folding.load import load_of
 from streams.folding.server import ServerInfo
 from streams.folding.weights import SERVING
 
@@ -81,7 +82,7 @@ def next_record(
         mss=before.mss if before else None,
         path_state=before.path_state if before else PathState.UNKNOWN,
         response_time_us=mean_response_us(bindings),
-        load=before.load if before else None,
+        load=load_of(bindings),
         up_weight=up_weight,
         threshold=config.threshold,
         cause=cause,

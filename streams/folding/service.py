@@ -26,6 +26,7 @@ from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Res
 from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.fence import refusal
 from streams.folding.leaving import leave_until, left, was_out
+from streams.folding.load import is_load_news, load_of
 from streams.folding.record import (
     Declared,
     cause_of,
@@ -118,7 +119,7 @@ class ServiceFold:
         adopted = self._adopt(sender)
         facts: list[Fact] = []
         judged: list[BindingFold] = []
-        taken = False
+        taken = measured = False
         for run in runs:
             if run.ip_address and run.ip_address != self.server.ip_address:
                 facts += self._take_secondary(sender, run, now_ms)
@@ -133,6 +134,8 @@ class ServiceFold:
                 facts.append(self._refuse(Refusal.DUPLICATE, f"{run.monitor_id}: {run.sequence} was taken before"))
                 continue
             taken = True
+            if run.load is not None:
+                measured = True
             if change == COUNTED:
                 continue
             if change == SHOWN:
@@ -146,7 +149,7 @@ class ServiceFold:
         elif adopted:
             facts += self._publish_ownership(sender, now_ms)
         elif taken:
-            facts += self._publish_paced(sender.source, now_ms)
+            facts += self._publish_paced(sender.source, now_ms, measured)
         return facts
 
     def claimed(self, sender: Sender, owner_in_view: NodeId | None, now_ms: int) -> Sequence[Fact]:
@@ -312,10 +315,12 @@ class ServiceFold:
         config = self.config
         return hold_text(self.flaps, config.flap_window_ms) if config is not None and self._held else ""
 
-    def _publish_paced(self, source: Source, now_ms: int) -> Sequence[Fact]:
-        """No judgement changed: untold news or a moved response time, if it is time for them."""
+    def _publish_paced(self, source: Source, now_ms: int, measured: bool) -> Sequence[Fact]:
+        """No judgement changed: a moved load at once, untold news or a moved response time if it is time for them."""
         record = self.record
         assert record is not None, "a sender was adopted before, and that made a record"
+        if measured and is_load_news(record.load, load_of(self.bindings.values())):
+            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
         quiet_ms = pacing.elapsed_ms(record.updated_at_ms, now_ms)
         if quiet_ms < pacing.NEWS_INTERVAL_MS:
             return ()
@@ -370,6 +375,8 @@ class ServiceFold:
         if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps) or not says(record, config, self.server):
             return False
         if (record.state, record.up_weight) != self._settle():
+            return False
+        if (record.load is None) is not (load_of(self.bindings.values()) is None):
             return False
         return {binding.monitor_id: binding.state for binding in record.bindings} == {
             monitor_id: binding.state for monitor_id, binding in self.bindings.items()

@@ -15,8 +15,12 @@ from schemas.config import Setting
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Change, Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService, affected, some_services
+from schemas.parameters.monitors import MONITOR_TYPES
 from streams.folding.events import BindingConfig, ServiceConfig
 from streams.ownership.distribution import Placeable, placeable
+
+LOAD = "LOAD"
+"""The type of monitor that measures a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,12 @@ def follows_address(bound: MonitorBinding) -> bool:
     return not bound.settings.get("destination_ip")
 
 
+def usual_port(monitor_type: str) -> int | None:
+    """Where a type asks another server than the service's own; None if it does not, or if a newer release wrote it."""
+    known = MONITOR_TYPES.get(monitor_type)
+    return known.port if known else None
+
+
 def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
     """A binding as engines take it. Windows are what the fold looks back at: more it cannot learn from a run."""
     settings = bound.settings
@@ -171,7 +181,7 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         monitor_name=bound.monitor_name,
         kind=bound.type,
         ip=str(settings.get("destination_ip") or service.ip),
-        port=_whole(settings, "destination_port", service.port),
+        port=_whole(settings, "destination_port", usual_port(bound.type) or service.port),
         interval_ms=_whole(settings, "interval_ms"),
         timeout_ms=_whole(settings, "response_timeout_ms"),
         window=failures,
@@ -181,6 +191,7 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         reverse=settings["reverse"] is True,
         weight=bound.weight,
         deviation_ms=_whole(settings, "deviation_ms"),
+        source_ip=str(settings.get("source_ip") or ""),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )
 
@@ -217,6 +228,7 @@ def _binding_config(bound: MonitorBinding) -> BindingConfig:
         slow_above_us=_whole(bound.settings, "response_timeout_ms")
         * _whole(bound.settings, "response_timeout_threshold")
         * 10,
+        measures=bound.enabled and bound.type == LOAD,
     )
 
 

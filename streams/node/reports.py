@@ -37,6 +37,7 @@ def probe_runs(reports: Iterable[RunReport], numbered: Mapping[int, Numbered]) -
             report.response_avg_us,
             report.response_max_us,
             known.ip_address,
+            report.load,
         )
 
 

@@ -112,6 +112,7 @@ class NodeSource:
             owned_services=node.monitoring.watches.owned(),
             engines_configured=node.settings.engines,
             engines=tuple(statistics for _, statistics in sorted(node.engines.statistics.copy().items())),
+            tasks=node.engines.tasks.statistics,
             outbox_pending=len(node.outbox),
         )
 

@@ -77,5 +77,6 @@ def _facts(health: Health, now_ms: int) -> Json:
         "lease": {"held": health.lease_held, "age_s": seconds(health.lease_age_s)},
         "engines_configured": health.engines_configured,
         "engines": [asdict(engine) for engine in health.engines],
+        "tasks": asdict(health.tasks),
         "outbox_pending": health.outbox_pending,
     }

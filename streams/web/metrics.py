@@ -85,12 +85,12 @@ def _engines(health: Health) -> Iterator[Metric]:
     probes = CounterMetricFamily("watchbill_probes", "Probes begun since the engine started.", labels=["engine"])
     lag = GaugeMetricFamily(
         "watchbill_engine_lag_seconds",
-        "The latest that a probe began after it was due, last second.",
+        "The latest that a probe began after it was due, last second; of tasks, the last probe's.",
         labels=["engine"],
     )
-    for engine in health.engines:
-        probes.add_metric([str(engine.engine)], engine.probes)
-        lag.add_metric([str(engine.engine)], engine.lag_ms / 1000)
+    for name, engine in (*((str(engine.engine), engine) for engine in health.engines), ("tasks", health.tasks)):
+        probes.add_metric([name], engine.probes)
+        lag.add_metric([name], engine.lag_ms / 1000)
     yield probes
     yield lag
 

@@ -131,6 +131,7 @@ def binding(bound: MonitorBinding, folded: BindingState | None) -> Json:
         "count": _of(folded, lambda known: known.count),
         "outcomes": "" if folded is None else outcomes(folded),
         "slow": folded is not None and folded.slow,
+        "load": _of(folded, lambda known: known.load and asdict(known.load)),
         **time_pair("last_at", _of(folded, lambda known: known.last_at_ms)),
         "failures": [] if folded is None else [kept_failure(kept) for kept in reversed(folded.failures)],
     }

@@ -54,6 +54,8 @@ class Health:
     engines_configured: int
     engines: tuple[EngineStatistics, ...]
     """Those that live, by number."""
+    tasks: EngineStatistics
+    """The probes that run as tasks in the node's own process: DNS, FTP, scripts."""
     outbox_pending: int
 
 

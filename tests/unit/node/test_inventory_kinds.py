@@ -6,6 +6,7 @@ import pytest
 
 from connectors.probes.kinds import KINDS, converse
 from connectors.probes.outcome import Outcome
+from schemas.config import ConfigCommand, Kind, Operation, Verb
 from tests.unit.node.test_inventory import Desk
 
 LOGIN = "user_name=watch password_ref=env:WATCHBILL_SECRET_HERE database=shop sql_query=SELECT(1) recv=1"
@@ -35,3 +36,20 @@ def test_M6_what_is_added_can_be_probed(words: str, monkeypatch: pytest.MonkeyPa
     given = {part.partition("=")[0] for part in words.split()} - {"type"}
     defaults = KINDS[binding.kind].parameters
     assert given == {name for name, value in binding.parameters.items() if value != defaults[name]}
+
+
+def test_M6_a_load_monitor_asks_the_port_of_snmp_and_never_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_HERE", "public")
+    desk = Desk()
+    given = {"type": "LOAD", "snmp_community_ref": "env:WATCHBILL_SECRET_HERE", "metrics": ".1.3.6.1.2.1.1.3.0 100 2"}
+    added = ConfigCommand("load", 0, "test", (Operation(Verb.ADD, Kind.MONITOR, "m", given),))
+    result, changes = desk.fold.take(added, 0)
+    assert result.accepted, result.rejections
+    desk.inventory.apply(changes)
+    change = desk.do("add service s address=10.0.0.1 port=80\nbind service s monitor m")
+    [binding] = change.added
+    assert (binding.port, binding.parameters["metrics"]) == (161, ("1.3.6.1.2.1.1.3.0 100 2",))
+    assert not isinstance(converse(binding), Outcome)
+    config = desk.inventory.config_of(desk.of(Kind.SERVICE, "s"))
+    assert config is not None
+    assert [(bound.counts, bound.measures) for bound in config.bindings] == [(False, True)]

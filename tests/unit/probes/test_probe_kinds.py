@@ -13,15 +13,19 @@ from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding, engine
 
+REQUIRED = {"LOAD": {"metrics": ("1.3.6.1.2.1.1.3.0 100 1",), "snmp_community_ref": "env:WATCHBILL_SECRET_HERE"}}
+"""Parameters without a default that makes sense."""
+
 
 def test_M6_every_kind_can_be_configured_with_the_parameters_that_its_probe_knows() -> None:
     for name, kind in [*KINDS.items(), *task_kinds(None).items()]:
         assert set(kind.parameters) == {row.name for row in MONITOR_TYPES[name].own}, name
 
 
-def test_every_kind_makes_a_conversation_from_its_defaults() -> None:
+def test_every_kind_makes_a_conversation_from_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WATCHBILL_SECRET_HERE", "open sesame")
     for kind in KINDS.values():
-        found = converse(binding(kind=kind.name, **dict(kind.parameters)))
+        found = converse(binding(kind=kind.name, **{**kind.parameters, **REQUIRED.get(kind.name, {})}))
         assert not isinstance(found, Outcome)
 
 

@@ -82,6 +82,7 @@ def healthy() -> Health:
         owned_services=1,
         engines_configured=2,
         engines=(engine(0), engine(1)),
+        tasks=engine(-1, probes=70),
         outbox_pending=3,
     )
 

@@ -27,6 +27,7 @@ def test_a_node_that_serves_is_well() -> None:
     }
     assert answer.body["lease"] == {"held": True, "age_s": 0.3}
     assert [engine["engine"] for engine in answer.body["engines"]] == [0, 1]
+    assert answer.body["tasks"]["probes"] == 70
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_every_figure_is_there() -> None:
         "watchbill_lease_expiries_total": 0,
     }
     assert series["watchbill_probes_total", (("engine", "1"),)] == 1000
+    assert series["watchbill_probes_total", (("engine", "tasks"),)] == 70
     assert series["watchbill_engine_lag_seconds", (("engine", "0"),)] == 0.007
     assert series["watchbill_refused_total", (("reason", "DUPLICATE"),)] == 2
     assert series["watchbill_alerts_total", (("kind", "RESPONSE_SLOW"),)] == 3

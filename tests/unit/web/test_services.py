@@ -142,6 +142,7 @@ def test_one_service_shows_each_binding_and_no_setting_of_its_monitors() -> None
             "count": 2,
             "outcomes": "++++++++++",
             "slow": False,
+            "load": None,
             "last_at": "2026-09-21T14:13:20.000Z",
             "last_at_ms": 1_790_000_000_000,
             "failures": [],
