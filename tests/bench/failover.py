@@ -21,6 +21,10 @@ from tests.bench.rig import Rig, rig
 
 NODE_IDS = ("b0", "b1", "b2")
 DEADLINE_S = 30.0
+SETTLE_S = 3.0
+"""Between rounds: a node that has just come probes thousands of services for the first time, on the processor that the
+next takeover is to be measured on.
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--terms", type=int, default=10)
     parser.add_argument("--interval", default="5s", help="interval of the probes")
+    parser.add_argument("--settle", type=float, default=SETTLE_S, help="seconds of rest between two rounds")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -38,18 +43,24 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         applied_s = cluster.add_services(arguments.services, interval=arguments.interval, port=port)
         wait_until(lambda: _is_placed(cluster), DEADLINE_S, "every service owned by whom placement names")
         _say(f"{arguments.services} services with a state after {applied_s:.1f} s, owners {cluster.seen.by_owner()}")
-        kills = [_round(cluster, NODE_IDS[number % 3], kill=True) for number in range(arguments.kills)]
-        terms = [_round(cluster, NODE_IDS[number % 3], kill=False) for number in range(arguments.terms)]
+        kills = [
+            _round(cluster, NODE_IDS[number % 3], arguments.settle, kill=True) for number in range(arguments.kills)
+        ]
+        terms = [
+            _round(cluster, NODE_IDS[number % 3], arguments.settle, kill=False) for number in range(arguments.terms)
+        ]
     return {
         "services": arguments.services,
         "applied_s": round(applied_s, 2),
+        "settle_s": arguments.settle,
         **_figures("kill", kills),
         **_figures("term", terms),
     }
 
 
-def _round(cluster: Rig, node_id: str, *, kill: bool) -> float:
+def _round(cluster: Rig, node_id: str, settle_s: float, *, kill: bool) -> float:
     """End one node, wait until each of its services is another's, start it again and wait until it owns its share."""
+    time.sleep(settle_s)
     node = cluster.nodes.running[NodeId(node_id)]
     orphans = [service for service, owner in cluster.seen.owners().items() if owner == node.node_id]
     view_id, last = max(view for _, view in cluster.seen.last.values()), cluster.seen.last
