@@ -210,7 +210,7 @@ MONITOR_TYPES: dict[str, MonitorType] = {
     for row in (
         MonitorType("TCP", "a TCP connection is accepted", SECURE_OWN),
         MonitorType("HTTP", "an HTTP request is answered with one of the status codes", (*HTTP_OWN, *SECURE_OWN)),
-        MonitorType("HTTPS", "the same over TLS", (*HTTP_OWN, *TLS_OWN)),
+        MonitorType("HTTPS", "as HTTP, over TLS", (*HTTP_OWN, *TLS_OWN)),
         MonitorType("HTTPS-ECV", "as HTTP-ECV, over TLS", (*HTTP_ECV_OWN, *TLS_OWN)),
         MonitorType("PING", "an ICMP echo is answered", ()),
         MonitorType("TLS", "a TLS handshake is done, its certificate valid for long enough", (*TLS_KIND_OWN, *TLS_OWN)),
