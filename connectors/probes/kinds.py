@@ -89,7 +89,7 @@ def broken(kind: str, error: Exception) -> str:
 
 def known_names() -> str:
     """Every kind of this release, for people."""
-    return ", ".join((*KINDS, *TASK_NAMES, *PASSIVE_NAMES))
+    return ", ".join((*KINDS, *PASSIVE_NAMES, *TASK_NAMES))
 
 
 def unknown_parameter(kind: Kind | TaskKind, binding: Binding) -> Outcome | None:

@@ -57,7 +57,7 @@ def node(
     from streams.node.logs import set_up_logs
     from streams.node.settings import NodeSettings
 
-    faulthandler.enable()  # where a C library crashes, stderr says in which call
+    faulthandler.enable(2)  # where a C library crashes, stderr (whatever stands in for it) says in which call
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
     groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
