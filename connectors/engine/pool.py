@@ -21,6 +21,7 @@ from connectors.engine import frames
 from connectors.engine.binding import Binding
 from connectors.engine.frames import FrameKind
 from connectors.engine.limits import EngineLimits
+from connectors.engine.passive import PassiveFeed
 from connectors.engine.process import EngineProcess
 from connectors.engine.runs import RunReport
 from connectors.engine.statistics import EngineStatistics
@@ -72,6 +73,8 @@ class EnginePool:
         self._targets = targets
         self.tasks = TaskProber(task_kinds(scripts), partial(self._report, os.getpid()))
         """Probes the kinds that no engine does, in this process."""
+        self.passive = PassiveFeed(partial(self._report, os.getpid()))
+        """Is told what came of real traffic, for the kinds that nobody probes."""
         self._living: dict[int, EngineProcess] = {}
         self._bindings: dict[int, Binding] = {}
         self._probing: set[int] = set()
@@ -117,15 +120,17 @@ class EnginePool:
             engine.kill()
         self._living.clear()
         await self.tasks.stop()
+        await self.passive.stop()
 
     def add(self, bindings: Iterable[Binding]) -> None:
         """Add or replace bindings in every engine's table. A new one is not probed until `set_probing`.
 
-        Engines are sent those of task kinds too (C-1), but never told to probe them.
+        Engines are sent those of task and passive kinds too (C-1), but never told to probe them.
         """
         rows = list(bindings)
         self._bindings.update((binding.number, binding) for binding in rows)
         self.tasks.add(rows)
+        self.passive.add(rows)
         self._tell(frames.encode_bindings(rows))
 
     def remove(self, numbers: Iterable[int]) -> None:
@@ -135,6 +140,7 @@ class EnginePool:
         for number in gone:
             self._stamps.pop(number, None)
         self.tasks.remove(gone)
+        self.passive.remove(gone)
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
@@ -144,6 +150,7 @@ class EnginePool:
         """
         on, off, resumed = list(on), list(off), list(resumed)
         self.tasks.set_probing(on, off, resumed)
+        self.passive.set_probing(on, off, resumed)
         begin, cease, resume = self._engines_own(on), self._engines_own(off), self._engines_own(resumed)
         self._probing.update(begin)
         self._probing.update(resume)
@@ -156,7 +163,8 @@ class EnginePool:
             self._tell(frames.encode_numbers(FrameKind.PROBE_RESUME, resume))
 
     def _engines_own(self, numbers: list[int]) -> list[int]:
-        return [number for number in numbers if number in self._bindings and number not in self.tasks]
+        others = self.tasks, self.passive
+        return [number for number in numbers if number in self._bindings and not any(number in own for own in others)]
 
     def _tell(self, data: bytes) -> None:
         for engine in list(self._living.values()):

@@ -53,6 +53,9 @@ KINDS: dict[str, Kind] = {
     )
 }
 
+PASSIVE_NAMES = ("HTTP-INLINE", "TCP-INLINE")
+"""Kinds that never probe (`inline.py`): an engine only has their rows in its table."""
+
 TASK_NAMES = ("DNS", "FTP", "USER")
 """Kinds that the node's own process probes (`task_kinds.py`); an engine only has their rows in its table."""
 
@@ -86,7 +89,7 @@ def broken(kind: str, error: Exception) -> str:
 
 def known_names() -> str:
     """Every kind of this release, for people."""
-    return ", ".join((*KINDS, *TASK_NAMES))
+    return ", ".join((*KINDS, *PASSIVE_NAMES, *TASK_NAMES))
 
 
 def unknown_parameter(kind: Kind | TaskKind, binding: Binding) -> Outcome | None:

@@ -100,6 +100,8 @@ TYPE_NAMES = (
     "FTP",
     "USER",
     "LOAD",
+    "HTTP-INLINE",
+    "TCP-INLINE",
 )
 
 COMMON = (
@@ -199,6 +201,9 @@ USER_OWN = (
         "script_args", Shape.TEXT, "its arguments; quotes keep words together, nothing is expanded", low=1, high=1024
     ),
 )
+HTTP_INLINE_OWN = (
+    Parameter("response_codes", Shape.STATUS_CODES, "status codes of real traffic that mean success", ("100-499",)),
+)
 LOAD_OWN = (
     Parameter("metrics", Shape.METRICS, "values to ask for: OID, threshold, weight 1 to 100", required=True),
     Parameter("snmp_community_ref", Shape.SECRET_REF, "the community, as each node looks it up", required=True),
@@ -232,6 +237,10 @@ MONITOR_TYPES: dict[str, MonitorType] = {
         MonitorType(
             "LOAD", "an SNMP agent tells how loaded it is; UP or DOWN is decided by others", LOAD_OWN, False, 161
         ),
+        MonitorType(
+            "HTTP-INLINE", "real HTTP traffic, as a proxy or the API tells, has those status codes", HTTP_INLINE_OWN
+        ),
+        MonitorType("TCP-INLINE", "real connections, as a proxy or the API tells, are accepted and served", ()),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"

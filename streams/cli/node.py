@@ -43,6 +43,13 @@ def node(
         list[str] | None,
         typer.Option(envvar="WATCHBILL_RESOLVER", help="A DNS server, ADDRESS[:PORT]; else those of /etc/resolv.conf."),
     ] = None,
+    haproxy_stats: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WATCHBILL_HAPROXY_STATS",
+            help="HAProxy's stats socket, PATH or HOST:PORT, to feed passive monitors.",
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
@@ -50,7 +57,7 @@ def node(
     from streams.node.logs import set_up_logs
     from streams.node.settings import NodeSettings
 
-    faulthandler.enable()  # where a C library crashes, stderr says in which call
+    faulthandler.enable(2)  # where a C library crashes, stderr (whatever stands in for it) says in which call
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
     groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
@@ -68,6 +75,8 @@ def node(
             policy,
             _checked(scripts),
             resolvers,
+            haproxy_stats,
+            os.environ.get("WATCHBILL_WEB_TOKEN"),
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault

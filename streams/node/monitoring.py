@@ -7,6 +7,7 @@ table is on every engine (C-1, C-5), so starting and stopping is a flag.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 from structlog import get_logger
@@ -20,6 +21,7 @@ from schemas.probes import ProbeRun, Verdict
 from schemas.states import State
 from streams.faust_app.identity import NodeIdentity
 from streams.node.domains import Domains
+from streams.node.inline import Inline
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.reports import probe_runs
 from streams.node.results import ResultPublisher
@@ -46,6 +48,7 @@ class Monitoring:
         self._view = EMPTY_VIEW
         self._claimed_s: float | None = None
         self.inventory = Inventory()
+        self.inline = Inline(self.inventory, engines.passive, lambda: time.time_ns() // 1_000_000)
         self.watches = Watches(identity.node_id, identity.incarnation, self._last_state)
 
     def configured(self, changes: Iterable[EntityChange]) -> InventoryChange:
@@ -57,6 +60,7 @@ class Monitoring:
             self._engines.add(change.added)
         if change.placement_changed:
             self._redistribute()
+        self.inline.configured(change.services)
         probed = self.watches.probed()
         self.domains.configured(change.services, probed)
         started = [binding.number for binding in change.added if binding.service_id in probed]

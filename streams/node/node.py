@@ -18,6 +18,7 @@ from typing import Any
 from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
+from connectors.inline.haproxy import HaproxyReader
 from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import NotReady, Replica, default_access
@@ -170,7 +171,7 @@ class Node:
         if self.settings.web_port is None:
             return
         app = build_web(self.settings.web_host, self.settings.web_port)
-        attach(app, NodeSource(self))
+        attach(app, NodeSource(self), self.settings.web_token)
         app.finalize()
         try:
             await app.web.start()
@@ -235,11 +236,16 @@ class Node:
 
     async def _work(self) -> None:
         stopped = asyncio.create_task(self.stopping.wait())
-        watching = asyncio.create_task(self.stall_watch.run())
+        watching = [asyncio.create_task(self.stall_watch.run())]
+        if self.settings.haproxy_stats is not None:
+            inline = self.monitoring.inline
+            reader = HaproxyReader(self.settings.haproxy_stats, inline.addresses, inline.told)
+            watching.append(asyncio.create_task(reader.run()))
         while not stopped.done():
             self._keep_house()
             await asyncio.wait({stopped}, timeout=HOUSEKEEPING_S)
-        watching.cancel()
+        for task in watching:
+            task.cancel()
 
     def _keep_house(self) -> None:
         """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""

@@ -7,14 +7,15 @@ Rule: one number, the group's session time-out, gives all the others, in the ord
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.inline.haproxy import check_place
 from connectors.probes.policy import NO_RULES, TargetPolicy
 from connectors.resolver.answers import is_server
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
-from streams.web.guard import check_bind
+from streams.web.guard import check_bind, check_token
 
 DEFAULT_SESSION_TIMEOUT_S = 3.0
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
@@ -40,6 +41,10 @@ class NodeSettings:
     """The folder of scripts that USER monitors may name; None: they are off."""
     resolvers: tuple[str, ...] = ()
     """DNS servers, as ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf."""
+    haproxy_stats: str | None = None
+    """HAProxy's stats socket, a path or HOST:PORT, from which passive monitors are fed; None: they are not."""
+    web_token: str | None = field(default=None, repr=False)
+    """What whoever tells passive monitors of traffic over the web must show; None: nothing."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):
@@ -50,6 +55,10 @@ class NodeSettings:
                 raise ValueError(f"{server!r} is no DNS server: give ADDRESS[:PORT], such as 10.0.0.53 or [::1]:5353")
         if self.web_port is not None:
             check_bind(self.web_host)
+        if self.haproxy_stats is not None:
+            check_place(self.haproxy_stats)
+        if self.web_token is not None:
+            check_token(self.web_token)
         if not 1 <= self.engines <= 64:
             raise ValueError(f"{self.engines} engines: give 1 to 64, at most one a core")
         if self.session_timeout_s < MINIMUM_SESSION_TIMEOUT_S:

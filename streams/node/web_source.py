@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from connectors.engine.pool import EnginePool
+from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.services import MonitoredService
@@ -26,7 +27,7 @@ from streams.node.settings import NodeSettings
 from streams.node.views import Views, proposed_view
 from streams.ownership.view import EMPTY_VIEW, View, accept
 from streams.tables.outbox import Outbox
-from streams.web.source import Counters, Health, JudgedView, KafkaContact
+from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
 
 
 class Observed(Protocol):
@@ -68,6 +69,15 @@ class NodeSource:
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """From the state replica."""
         return self._node.replicas.states.get(entity_id)
+
+    def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
+        """From memory: nobody else is told of it."""
+        return self._node.monitoring.inline.judgements(entity_id)
+
+    def tell_traffic(self, name: str, traffic: Traffic) -> int:
+        """To the monitors of this node."""
+        service_id = self._node.monitoring.inline.service_named(name)
+        return 0 if service_id is None else self._node.monitoring.inline.told(service_id, traffic)
 
     def states_age_s(self) -> float:
         """Of the state replica."""

@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 from faust.web.base import BlueprintManager
+from faust.web.views import View
 from structlog import get_logger
 
 from streams.web.answers import Answer, failure
 from streams.web.cluster import nodes_page, views_page
 from streams.web.encoding import encode_answer
-from streams.web.guard import HEADERS, METHODS, check_bind, host_problem
+from streams.web.guard import HEADERS, INLINE, METHODS, check_bind, host_problem, methods_of, write_problem
 from streams.web.health import health_page
+from streams.web.inline import tell
 from streams.web.metrics import CONTENT_TYPE, exposition
 from streams.web.parameters import Pairs, no_parameters
 from streams.web.services import one_service, services_page
@@ -34,6 +37,8 @@ WAITING_ANSWERS = 16
 SHUTDOWN_S = 1.0
 """How long a client that does not read may hold up the app's end; aiohttp would wait a minute."""
 KEEPALIVE_S = 75.0
+BODY_S = 5.0
+"""How long what is told may take to come."""
 
 PAGES: dict[str, Callable[..., Answer]] = {
     "/api/services": services_page,
@@ -47,19 +52,23 @@ Body = tuple[int, bytes]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def attach(app: Any, source: Source) -> None:
-    """Registers the pages with a Faust app that is not started yet. Raises OpenBind if it would serve others."""
+def attach(app: Any, source: Source, token: str | None = None) -> None:
+    """Registers the pages with a Faust app that is not started yet. Raises OpenBind if it would serve others.
+
+    `token`: what whoever tells passive monitors of traffic must show; None: nothing, for only this machine can.
+    """
     host = app.conf.web_bind
     check_bind(host)
     server = app.web
     server.blueprints = BlueprintManager()
-    server.web_app.middlewares.append(_guarded(host))
+    server.web_app.middlewares.append(_guarded(host, token))
     server._runner = web.AppRunner(
         server.web_app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEPALIVE_S
     )
     worker = Worker()
     for path, page in PAGES.items():
         app.page(path, name=path)(_json_view(source, worker, page))
+    app.page(f"{INLINE}{{name:.+}}", name="inline")(_inline_view(source))
     app.page("/healthz", name="healthz")(_health_view(source))
     app.page("/metrics", name="metrics")(_metrics_view(source, worker))
 
@@ -103,6 +112,18 @@ def _health_view(source: Source) -> Callable[..., Any]:
     return view
 
 
+def _inline_view(source: Source) -> type[View]:
+    """On the loop, where the monitors are; the body was looked at by the guard."""
+
+    class InlineView(View):  # type: ignore[misc]
+        async def post(self, request: web.Request, name: str) -> web.Response:
+            async with asyncio.timeout(BODY_S):
+                body = await request.read()
+            return _response(*_encoded(tell(source, name, body)))
+
+    return InlineView
+
+
 def _metrics_view(source: Source, worker: Worker) -> Callable[..., Any]:
     async def view(_self: Any, request: web.Request) -> web.Response:
         wrong = no_parameters(_pairs(request))
@@ -114,12 +135,12 @@ def _metrics_view(source: Source, worker: Worker) -> Callable[..., Any]:
     return view
 
 
-def _guarded(host: str) -> Any:
+def _guarded(host: str, token: str | None) -> Any:
     """The middleware around every request, also those that no page takes."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refused = _refusal(request, host)
+        refused = _refusal(request, host, token)
         response = refused if refused is not None else await _handled(request, handler)
         response.headers.update(HEADERS)
         return response
@@ -127,17 +148,25 @@ def _guarded(host: str) -> Any:
     return guard
 
 
-def _refusal(request: web.Request, host: str) -> web.Response | None:
+def _refusal(request: web.Request, host: str, token: str | None) -> web.Response | None:
     problem = host_problem(request.headers.getall("Host", []), host)
     if problem is not None:
         return _closing(_answer(failure(421, problem)))
-    if request.method not in METHODS:
-        response = _answer(failure(405, f"this node takes {' and '.join(METHODS)} only: it is read, never told"))
-        response.headers["Allow"] = ", ".join(METHODS)
+    methods = methods_of(request.path)
+    if request.method not in methods:
+        only = "is read here, never told" if methods is METHODS else "is told here, never read"
+        response = _answer(failure(405, f"this node takes {' and '.join(methods)} only: it {only}"))
+        response.headers["Allow"] = ", ".join(methods)
         return _closing(response)
-    if request.body_exists:
-        return _closing(_answer(failure(413, "no page takes a body")))
-    return None
+    if methods is METHODS:
+        return _closing(_answer(failure(413, "no page takes a body"))) if request.body_exists else None
+    unfit = write_problem(request.headers, request.content_length, token)
+    if unfit is None:
+        return None
+    response = _answer(failure(*unfit))
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return _closing(response)
 
 
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -147,6 +176,8 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
         response = _answer(failure(503, f"{WAITING_ANSWERS} requests are waiting already: ask again later"))
         response.headers["Retry-After"] = "1"
         return response
+    except TimeoutError:
+        return _closing(_answer(failure(408, f"the body did not come within {BODY_S:g} s")))
     except web.HTTPException as fault:
         text = f"no page {request.path[:80]!r}: there are {ADDRESSES}" if fault.status == 404 else fault.reason
         return _answer(failure(fault.status, text))

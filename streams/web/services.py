@@ -20,7 +20,7 @@ from schemas.states import BindingState, BindingVerdict, Cause, ProbeFailure, Se
 from streams.folding.config.suggestions import nearest
 from streams.web.answers import Answer, Json, failure, refused, seconds, time_pair
 from streams.web.parameters import VALUE_CHARACTERS, Pairs, Problem, ServicesQuery, no_parameters, services_query
-from streams.web.source import Source
+from streams.web.source import InlineJudgement, Source
 
 Record = TypeVar("Record")
 Value = TypeVar("Value")
@@ -56,8 +56,9 @@ def one_service(source: Source, pairs: Pairs, name: str) -> Answer:
     services = source.configured_services()
     found = next((service for service in services if service.name == name), None)
     if found is None:
-        return _not_there(name[:VALUE_CHARACTERS], services)
-    return Answer(200, detail(found, source.state_of(found.entity_id), seconds(source.states_age_s())))
+        return not_there(name[:VALUE_CHARACTERS], services)
+    body = detail(found, source.state_of(found.entity_id), seconds(source.states_age_s()))
+    return Answer(200, {**body, "inline": [inline(judged) for judged in source.inline_of(found.entity_id)]})
 
 
 def brief(service: MonitoredService, state: ServiceState | None, age_s: float | None) -> Json:
@@ -137,6 +138,21 @@ def binding(bound: MonitorBinding, folded: BindingState | None) -> Json:
     }
 
 
+def inline(judged: InlineJudgement) -> Json:
+    """What this node alone makes of real traffic that it was told of."""
+    return {
+        "monitor_id": judged.monitor_id,
+        "monitor": judged.monitor_name,
+        "type": judged.type,
+        "state": judged.state.value,
+        "successes": judged.successes,
+        "failures": judged.failures,
+        "reason": judged.reason.value,
+        "detail": judged.detail,
+        **time_pair("told_at", judged.told_at_ms),
+    }
+
+
 def kept_failure(kept: ProbeFailure) -> Json:
     """One of a binding's last failures."""
     return {"reason": kept.reason.value, "detail": kept.detail, **time_pair("at", kept.at_ms)}
@@ -178,7 +194,8 @@ def _by_name(services: Sequence[MonitoredService]) -> Iterator[MonitoredService]
     return merge(*(sorted(services[at : at + SORTED_AT_ONCE], key=NAME) for at in starts), key=NAME)
 
 
-def _not_there(name: str, services: Sequence[MonitoredService]) -> Answer:
+def not_there(name: str, services: Sequence[MonitoredService]) -> Answer:
+    """404, with the nearest name."""
     near = nearest(name, _worth_comparing(name, services))
     return failure(404, f'no service "{name}"' + (f': did you mean "{near}"?' if near else ""))
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connectors.engine.statistics import EngineStatistics
+from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase, ViewChange
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.services import MonitoredService
-from schemas.states import ServiceState
+from schemas.probes import Reason
+from schemas.states import BindingVerdict, ServiceState
 from streams.ownership.view import RefusalReason, View
 
 
@@ -73,6 +75,24 @@ class Counters:
     lease_expiries: int
 
 
+@dataclass(frozen=True, slots=True)
+class InlineJudgement:
+    """What this node alone was told of a passive monitor's traffic, and makes of it (A-3).
+
+    `reason` and `detail` are of the last failures, OK if there were none; `told_at_ms` is None before the first time.
+    """
+
+    monitor_id: EntityId
+    monitor_name: str
+    type: str
+    state: BindingVerdict = BindingVerdict.UNKNOWN
+    successes: int = 0
+    failures: int = 0
+    reason: Reason = Reason.OK
+    detail: str = ""
+    told_at_ms: int | None = None
+
+
 class Source(Protocol):
     """A node, as its web views see it."""
 
@@ -84,6 +104,12 @@ class Source(Protocol):
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """The last state told of a service; None before the first."""
+
+    def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
+        """What this node was told of real traffic to a service; empty if nothing."""
+
+    def tell_traffic(self, name: str, traffic: Traffic) -> int:
+        """Tell the passive monitors of a service what came of real traffic; how many there are. On the event loop."""
 
     def states_age_s(self) -> float:
         """Seconds since Kafka last answered the reader of states: how old the states may be. May be infinite."""

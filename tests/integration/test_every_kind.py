@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from connectors.probes.ber import INTEGER, OCTETS, SEQUENCE, element, integer, object_id, octets
 from connectors.probes.load import RESPONSE
@@ -78,7 +79,7 @@ class Row:
 
 
 TABLE: dict[str, Row] = {
-    "TCP": Row(shut, Reason.REFUSED, "connect to 127.0.0.1:"),
+    "TCP": Row(shut, Reason.REFUSED, "connect to 127.0.0.1:", {"source_ip": "127.0.0.2"}),
     "HTTP": Row(stream(replying(BUSY), replying(OK)), Reason.BAD_STATUS, "HTTP 503 Service Unavailable, expected 200"),
     "HTTPS": Row(secured(None, replying(OK)), Reason.BAD_RESPONSE, "not TLS: 127.0.0.1:"),
     "HTTPS-ECV": Row(secured(replying(SHUT), replying(OK)), Reason.MISMATCH, "shop closed", {"recv": "is well"}),
@@ -259,3 +260,19 @@ def test_M6_M7_a_mended_target_is_up_on_another_node_with_its_response_time(mend
     [bound] = told["bindings"]
     assert bound["response_time_us"] > 0
     assert (bound["load"] is not None) == (name == "LOAD")
+
+
+def test_M6_both_nodes_probe_and_show_their_own_prober_beside_their_engine(mended: Hospital) -> None:
+    def probes() -> list[dict[str, float]]:
+        return [by_engine(port) for port in mended.web_ports.values()]
+
+    wait_until(lambda: all(found.get("0", 0) > 0 for found in probes()), STATE_S, "an engine on each node has probed")
+    wait_until(lambda: sum(found["tasks"] for found in probes()) > 0, STATE_S, "DNS, FTP and USER were probed")
+
+
+def by_engine(port: int) -> dict[str, float]:
+    """Probes of a node, by the engine that began them."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+        families = text_string_to_metric_families(response.read().decode())
+        samples = [sample for family in families for sample in family.samples]
+    return {sample.labels["engine"]: sample.value for sample in samples if sample.name == "watchbill_probes_total"}

@@ -2,58 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from connectors.engine.runs import RunReport
 from schemas.probes import Reason, Verdict
-from tests.servers.running import Server, free_port, needed, probe, running
+from tests.servers.running import Server, free_port
+from tests.servers.snmp_agent import COMMUNITY, FIFTY, HUNDRED, load, snmp_agent
 
-HUNDRED, FIFTY = "1.3.6.1.4.1.8072.9999.1.0", "1.3.6.1.4.1.8072.9999.2.0"
-"""Values that the test itself gives the agent, beside the agent's own."""
 UPTIME, SYSTEM_NAME, NOTHING = "1.3.6.1.2.1.1.3.0", "1.3.6.1.2.1.1.5.0", "1.3.6.1.2.1.1.99.0"
-
-CONFIGURATION = f"""
-rocommunity read-me-only 127.0.0.1
-sysName web-3
-override {HUNDRED} integer 100
-override {FIFTY} uinteger 50
-"""
-
-
-@pytest.fixture(scope="module")
-def agent(folder: Path) -> Iterator[Server]:
-    """Speaks SNMPv2c on UDP; it is ready when it answers."""
-    port = free_port()
-    (folder / "snmpd.conf").write_text(CONFIGURATION)
-    state = folder / "state"
-    state.mkdir()
-    shutil.chown(folder, "nobody")
-    shutil.chown(state, "nobody")
-    command = [needed("snmpd"), "-f", "-Lo", "-C", "-c", str(folder / "snmpd.conf"), "-p", "", "-Ln"]
-    command = [*command[:-3], "-p", str(folder / "snmpd.pid"), f"udp:127.0.0.1:{port}"]
-    environment = {"SNMP_PERSISTENT_DIR": str(state), "WATCHBILL_SECRET_SNMP": "read-me-only"}
-
-    def ready() -> bool:
-        return load(port, f"{HUNDRED} 100 1").verdict is Verdict.UP
-
-    with running(command, port, folder, unprivileged=True, environment=environment, ready=ready) as up:
-        yield up
 
 
 @pytest.fixture(autouse=True, scope="module")
 def community() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WATCHBILL_SECRET_SNMP", "read-me-only")
+        patch.setenv("WATCHBILL_SECRET_SNMP", COMMUNITY)
         patch.setenv("WATCHBILL_SECRET_WRONG", "guess-again")
         yield
 
 
-def load(port: int, *metrics: str, ref: str = "env:WATCHBILL_SECRET_SNMP", timeout_ms: int = 500) -> RunReport:
-    return probe("LOAD", port, {"metrics": metrics, "snmp_community_ref": ref}, timeout_ms=timeout_ms)
+@pytest.fixture(scope="module")
+def agent(folder: Path, community: None) -> Iterator[Server]:
+    with snmp_agent(folder) as up:
+        yield up
 
 
 def test_CL1_the_load_of_a_real_agent(agent: Server) -> None:

@@ -6,6 +6,7 @@ import errno
 
 import pytest
 
+from connectors.probes.inline import PASSIVE
 from connectors.probes.kinds import KINDS, converse
 from connectors.probes.outcome import DETAIL_BYTES, Outcome, down, from_errno, printable
 from connectors.probes.task_kinds import task_kinds
@@ -18,8 +19,9 @@ REQUIRED = {"LOAD": {"metrics": ("1.3.6.1.2.1.1.3.0 100 1",), "snmp_community_re
 
 
 def test_M6_every_kind_can_be_configured_with_the_parameters_that_its_probe_knows() -> None:
-    for name, kind in [*KINDS.items(), *task_kinds(None).items()]:
+    for name, kind in [*KINDS.items(), *task_kinds(None).items(), *PASSIVE.items()]:
         assert set(kind.parameters) == {row.name for row in MONITOR_TYPES[name].own}, name
+    assert {*KINDS, *task_kinds(None), *PASSIVE} == set(MONITOR_TYPES)
 
 
 def test_every_kind_makes_a_conversation_from_its_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.engine.statistics import EngineStatistics
+from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase, ViewChange, ViewMember
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.services import MonitorBinding, MonitoredService
 from schemas.states import ServiceState
 from streams.ownership.view import Member, RefusalReason, View
-from streams.web.source import Counters, Health, JudgedView, KafkaContact
+from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
 
 NOW_MS = 1_790_000_100_000
 B0, B1 = NodeId("b0"), NodeId("b1")
@@ -105,6 +106,9 @@ class FakeSource:
     known: Health = field(default_factory=healthy)
     totals: Counters = field(default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 1, 0, 0, 0))
     asked: list[str] = field(default_factory=list)
+    judged: Mapping[EntityId, Sequence[InlineJudgement]] = field(default_factory=dict)
+    traffic: list[tuple[str, Traffic]] = field(default_factory=list)
+    """What was told of whose traffic."""
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -115,6 +119,13 @@ class FakeSource:
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         self.asked.append(entity_id)
         return self.states.get(entity_id)
+
+    def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
+        return self.judged.get(entity_id, ())
+
+    def tell_traffic(self, name: str, traffic: Traffic) -> int:
+        self.traffic.append((name, traffic))
+        return sum(service.name == name and bool(service.bindings) for service in self.services)
 
     def states_age_s(self) -> float:
         return self.age_s

@@ -23,15 +23,15 @@ SAMPLE = FakeSource(services=[service("1-0", "group/ten:80")], states={"1-0": se
 Ask = Callable[..., Awaitable[tuple[int, dict[str, str], bytes]]]
 
 
-def served(source: Source, talk: Callable[[Ask], Awaitable[None]]) -> None:
+def served(source: Source, talk: Callable[[Ask], Awaitable[None]], token: str | None = None) -> None:
     """Runs `talk` against the pages, on a loop and a port of their own."""
-    asyncio.run(serve(source, talk))
+    asyncio.run(serve(source, talk, token))
 
 
-async def serve(source: Source, talk: Callable[[Ask], Awaitable[None]]) -> None:
+async def serve(source: Source, talk: Callable[[Ask], Awaitable[None]], token: str | None = None) -> None:
     """Runs `talk` against the pages, on a port of their own."""
     app = web_app(unused_port())
-    pages.attach(app, source)
+    pages.attach(app, source, token)
     app.finalize()
     await app.web.start()
     try:
