@@ -20,6 +20,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import cluster, config, probes, states
 from schemas.datum import from_datum, to_datum
+from schemas.encoding import Encode, NotDirect, encoder_of
 
 RecordT = TypeVar("RecordT")
 
@@ -64,6 +65,8 @@ class _Today:
     schema: Any
     to_datum: Callable[[Any], Any]
     from_datum: Callable[[Any], Any]
+    body: Encode | None
+    """Encodes a record without fastavro; None where the schema is not plain enough for that."""
 
 
 def schema_text(name: str) -> str:
@@ -84,7 +87,7 @@ def _load() -> tuple[dict[type, _Today], dict[bytes, Written]]:
     for record_type in RECORD_TYPES:
         schema = parse_schema(json.loads(schema_text(record_type.__name__)))
         header = MARKER + fingerprint_of(schema)
-        today[record_type] = _Today(header, schema, to_datum(record_type), from_datum(record_type))
+        today[record_type] = _Today(header, schema, to_datum(record_type), from_datum(record_type), _direct(schema))
         written[header] = Written(schema, record_type)
         for entry in old:
             if entry.name.split(".")[0] == record_type.__name__:
@@ -93,16 +96,26 @@ def _load() -> tuple[dict[type, _Today], dict[bytes, Written]]:
     return today, written
 
 
+def _direct(schema: Any) -> Encode | None:
+    try:
+        return encoder_of(schema)
+    except NotDirect:
+        return None
+
+
 _TODAY, WRITTEN = _load()
 
 
 def encode(record: Any, limit_bytes: int | None = None) -> bytes:
     """The record's bytes. Raises TooLarge over `limit_bytes`, and ValueError for values its schema cannot hold."""
     today = _TODAY[type(record)]
-    out = io.BytesIO()
-    out.write(today.header)
-    schemaless_writer(out, today.schema, today.to_datum(record))
-    data = out.getvalue()
+    if today.body is not None:
+        data = today.header + today.body(record)
+    else:
+        out = io.BytesIO()
+        out.write(today.header)
+        schemaless_writer(out, today.schema, today.to_datum(record))
+        data = out.getvalue()
     if limit_bytes is not None and len(data) > limit_bytes:
         raise TooLarge(
             f"{type(record).__name__} takes {len(data):,} bytes, the limit is {limit_bytes:,}: send it in parts"

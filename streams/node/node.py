@@ -256,9 +256,8 @@ class Node:
             self.stuck.look(self.lease.holds())
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
-        self.garbage.keep_house(
-            len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
-        )
+        stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
+        self.garbage.keep_house(stock, busy=bool(self.monitoring.watches.unconfirmed))
         self.outbox.flush()
         self.publisher.keep_house()
         self.folding.keep_house()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 import tracemalloc
@@ -9,7 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from fastavro import parse_schema
+from fastavro import parse_schema, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from schemas.codec import (
     peek_order,
     schema_text,
 )
+from schemas.datum import to_datum
 from schemas.states import ServiceState
 from tests.property.strategies import records
 
@@ -39,6 +41,17 @@ ANY_RECORD = st.one_of([records(record_type) for record_type in RECORD_TYPES])
 def test_round_trip(record_type: type, data: st.DataObject) -> None:
     record = data.draw(records(record_type))
     assert decode(record_type, encode(record)) == record
+
+
+@EVERY_TYPE
+@settings(max_examples=50)
+@given(data=st.data())
+def test_the_bytes_are_those_that_fastavro_writes(record_type: type, data: st.DataObject) -> None:
+    record = data.draw(records(record_type))
+    schema = parse_schema(json.loads(schema_text(record_type.__name__)))
+    body = io.BytesIO()
+    schemaless_writer(body, schema, to_datum(record_type)(record))
+    assert encode(record)[HEADER_BYTES:] == body.getvalue()
 
 
 @given(records(ServiceState))
