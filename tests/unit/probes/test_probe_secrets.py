@@ -82,7 +82,12 @@ def test_what_cannot_be_a_secret_is_named_but_never_quoted(folder: Path) -> None
     (folder / "binary").write_bytes(CANARY.encode() + b"\xff")
     (folder / "nul").write_text(f"{CANARY}\0")
     assert len(secret("file:full")) == SECRET_BYTES
-    faults = {"pipe": "no plain file", "below": "Is a directory", "empty": "is empty", "long": "longer than 65536 bytes"}
+    faults = {
+        "pipe": "no plain file",
+        "below": "Is a directory",
+        "empty": "is empty",
+        "long": "longer than 65536 bytes",
+    }
     faults |= {"binary": "not UTF-8", "nul": "NUL", "gone": "No such file"}
     for name, message in faults.items():
         with pytest.raises(ValueError, match=message) as raised:
