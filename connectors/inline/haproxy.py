@@ -1,7 +1,7 @@
 """Reads HAProxy's statistics once a second and feeds passive monitors with what happened since.
 
 Rule: HAProxy is asked on a thread, because a table of ten thousand servers takes longer to read than the node's loop
-may wait; what is fed is fed on the loop, a few hundred servers at a time. A HAProxy that is away is told of once, and
+may wait; what is fed is fed on the loop, some dozens of servers at a time. A HAProxy that is away is told of once, and
 tried again each second: the monitors fed from it become INCONCLUSIVE by themselves. The first reading after an absence
 of more than STALE_S only begins anew, for what happened meanwhile is no news any more.
 """
@@ -33,10 +33,12 @@ log = get_logger()
 EVERY_S = 1.0
 ANSWER_S = 2.0
 """HAProxy has so long for each part of its answer."""
+WHOLE_ANSWER_S = 10.0
 ANSWER_BYTES = 64 * 1024 * 1024
 """A longer answer is no table of servers."""
 STALE_S = 10.0
-FED_AT_ONCE = 200
+FED_AT_ONCE = 50
+"""Servers between two looks of the loop at its other work: feeding one takes some 0.1 ms."""
 
 Targets = Callable[[], Mapping[str, tuple[EntityId, ...]]]
 """Services with passive monitors by `address:port`, as HAProxy writes it."""
@@ -59,7 +61,10 @@ class HaproxyReader:
         """Read and feed, once a second."""
         while True:
             began_s = monotonic()
-            await self.turn()
+            try:
+                await self.turn()
+            except Exception:
+                log.exception("a reading of HAProxy's statistics failed", where=self._where)
             await asyncio.sleep(max(0.0, began_s + EVERY_S - monotonic()))
 
     async def turn(self) -> None:
@@ -117,12 +122,14 @@ def read(where: str, targets: Mapping[str, tuple[EntityId, ...]]) -> dict[Server
 
 
 def ask(where: str) -> str:
-    """What HAProxy answers to COMMAND. Raises OSError, or NoStatistics if there is no end of it."""
+    """What HAProxy answers to COMMAND. Raises OSError, or NoStatistics if there is no end of it, in time or bytes."""
     with closing(_connected(where)) as sock:
         sock.sendall(COMMAND)
-        answer = bytearray()
+        answer, late_s = bytearray(), monotonic() + WHOLE_ANSWER_S
         while data := sock.recv(1 << 16):
             answer += data
+            if monotonic() > late_s:
+                raise NoStatistics(f"no end of the answer within {WHOLE_ANSWER_S:g} s")
             if len(answer) > ANSWER_BYTES:
                 raise NoStatistics(f"more than {ANSWER_BYTES} bytes: is this the stats socket of HAProxy?")
     return answer.decode("utf-8", "replace")

@@ -47,7 +47,7 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[tuple[Server, Reading]]:
-    """Every server of the table that has an address and a port. Raises NoStatistics."""
+    """Every server of the table that has an address and a port. Raises NoStatistics, or ValueError for no number."""
     heading, _, table = text.partition("\n")
     if not heading.startswith("# pxname,svname,"):
         raise NoStatistics(f"no statistics, but {heading[:80]!r}: is this the stats socket of HAProxy?")
@@ -55,7 +55,7 @@ def readings(text: str) -> Iterator[tuple[Server, Reading]]:
     missing = [name for name in ("addr", *COUNTERS, *CLASSES, *TIMES_MS) if name not in places]
     if missing:
         raise NoStatistics(f"its table has no {', '.join(missing)}: HAProxy 2.0 or later is needed")
-    for cells in csv.reader(table.splitlines()):
+    for cells in _rows(table):
         if len(cells) >= len(places) - 1 and cells[places["addr"]]:
             yield (
                 (cells[0], cells[1]),
@@ -66,6 +66,13 @@ def readings(text: str) -> Iterator[tuple[Server, Reading]]:
                     _numbers(cells, places, TIMES_MS),
                 ),
             )
+
+
+def _rows(table: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(table.splitlines())
+    except csv.Error as error:
+        raise NoStatistics(f"its table cannot be read: {error}") from error
 
 
 def _numbers(cells: list[str], places: Mapping[str, int], names: tuple[str, ...]) -> tuple[int, ...]:

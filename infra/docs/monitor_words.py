@@ -27,13 +27,13 @@ def _file(monitor: str, settings: str, service: str, address: str, port: int) ->
 
 
 _PASSIVE = (
-    "It asks nothing: it is told what came of real traffic, by programs (`POST /api/inline/SERVICE` of a node, with "
-    'JSON such as `{"successes": 12, "failures": 3, "reason": "RESET"}` or `{"statuses": {"200": 12, "503": 3}}`, '
-    "counted since the last time) or by HAProxy 2.0 or later (`watchbill node --haproxy-stats PATH`, a stats socket of level "
-    "operator; a server belongs to the service with its address and port). The owner's word decides; each node shows "
-    "its own in `/api/services/NAME`. Not told anything for `interval` times `retries`, it is INCONCLUSIVE and changes "
-    "nothing. Where a service that is DOWN gets no more traffic, nothing tells that it is well again: bind a monitor "
-    "that asks beside it, or go on sending it some."
+    "It asks nothing: it is told what came of real traffic, by programs (`POST /api/inline/SERVICE` of a node, with"
+    ' JSON such as `{"successes": 12, "failures": 3, "reason": "RESET"}` or `{"statuses": {"200": 12, "503": 3}}`, '
+    "counted since the last time) or by HAProxy 2.0 or later (`watchbill node --haproxy-stats PATH`, a stats socket"
+    " of level operator; a server belongs to the service with its address and port). The owner's word decides; each"
+    " node shows its own in `/api/services/NAME`. Not told anything for `interval` times `retries`, it is "
+    "INCONCLUSIVE and changes nothing. Where a service that is DOWN gets no more traffic, nothing tells that it is "
+    "well again: bind a monitor that asks beside it, or go on sending it some."
 )
 
 WORDS: dict[str, Words] = {

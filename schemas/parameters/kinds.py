@@ -125,7 +125,7 @@ NODE_GROUP = Table((COMMENT,))
 ANY_MONITOR = Table(
     (*COMMON, *{row.name: replace(row, required=False) for kind in MONITOR_TYPES.values() for row in kind.own}.values())
 )
-"""For a monitor whose type is missing or unknown: that fault is told, not also every parameter it meant or lacks."""
+"""For a monitor whose type is missing or unknown: that fault is told, and not every parameter it meant or lacks too."""
 
 
 NO_PARAMETERS = Table(())

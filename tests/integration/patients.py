@@ -6,11 +6,13 @@ to be right; that real servers say the same is for tests/servers to hold.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +30,15 @@ POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Ward:
-    """Where targets are made: the cluster they are for, what ends them, a folder, and the folder of scripts."""
+    """Where targets are made: the cluster they are for, what ends them, a folder, the folder of scripts, and the ports
+    of the nodes' web views.
+    """
 
     cluster: Cluster
     stack: ExitStack
     folder: Path
     scripts: Path
+    web_ports: Iterable[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,34 @@ def pinged(ward: Ward, name: str) -> Patient:
     """The loopback answers every ping: the monitor is reversed at first, and it is the monitor that is mended."""
     mended = Operation(Verb.SET, Kind.MONITOR, name, {"reverse": "no"})
     return Patient(9, lambda: ward.cluster.apply(mended))
+
+
+def fed(ill: Mapping[str, object], well: Mapping[str, object]) -> Maker:
+    """No target: a program that tells every node, again and again, what came of real traffic to the service."""
+
+    def made(ward: Ward, name: str) -> Patient:
+        now, ended = [ill], threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(POLL_S):
+                for port in ward.web_ports:
+                    with suppress(OSError):  # nodes refuse what they are told of a service they do not know yet
+                        post(f"http://127.0.0.1:{port}/api/inline/{name}", now[-1])
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        ward.stack.callback(thread.join)
+        ward.stack.callback(ended.set)
+        return Patient(9, lambda: now.append(well))
+
+    return made
+
+
+def post(url: str, body: Mapping[str, object]) -> None:
+    """Send JSON. Raises OSError if it is refused."""
+    asked = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        answer.read()
 
 
 def saying(answer: bytes) -> Handler:

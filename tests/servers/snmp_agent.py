@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connectors.engine.runs import RunReport
 from schemas.probes import Verdict
-from tests.servers.running import Server, free_port, needed, probe, running
+from tests.servers.running import NOBODY, Server, as_root, free_port, needed, probe, running
 
 HUNDRED, FIFTY = "1.3.6.1.4.1.8072.9999.1.0", "1.3.6.1.4.1.8072.9999.2.0"
 """Values that the agent is given, beside its own."""
@@ -35,8 +35,8 @@ def snmp_agent(folder: Path) -> Iterator[Server]:
     port, state = free_port(), folder / "state"
     (folder / "snmpd.conf").write_text(CONFIGURATION)
     state.mkdir()
-    for owned in (folder, state):
-        shutil.chown(owned, "nobody")
+    if as_root():
+        shutil.chown(state, NOBODY)
     command = [needed("snmpd"), "-f", "-Lo", "-C", "-c", str(folder / "snmpd.conf")]
     command += ["-p", str(folder / "snmpd.pid"), f"udp:127.0.0.1:{port}"]
 

@@ -25,6 +25,10 @@ NAMES = ("pxname", "svname", "last_chk", *COUNTERS, *CLASSES, *TIMES_MS, "addr")
 WEB = ("web", "a")
 
 
+BROKEN = f"# {','.join(NAMES)},\n" + "x" * 200_000
+"""A field that no statistics have."""
+
+
 def table(*rows: dict[str, Any]) -> str:
     """As HAProxy answers: a comma ends each line."""
     lines = [",".join(str(row.get(name, 0)) for name in NAMES) + "," for row in rows]
@@ -47,7 +51,9 @@ def test_M6_servers_by_address() -> None:
     assert (found[WEB].classes, found["raw", "b"].classes) == ((0, 4, 0, 0, 0), ())
 
 
-@pytest.mark.parametrize("text", ["", "HTTP/1.1 400 Bad request\r\n", "# pxname,svname,addr,\n", "Unknown command"])
+@pytest.mark.parametrize(
+    "text", ["", "HTTP/1.1 400 Bad request\r\n", "# pxname,svname,addr,\n", "Unknown command", BROKEN]
+)
 def test_what_is_no_table_of_servers(text: str) -> None:
     with pytest.raises(NoStatistics):
         list(readings(text))
