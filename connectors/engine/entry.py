@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from socket import AF_INET, AF_INET6, SocketType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from connectors.engine.binding import Binding
 from connectors.engine.learning import dynamic_timeout
@@ -17,7 +17,7 @@ from connectors.engine.placement import placement_hash
 from connectors.engine.schedule import phase_ms, spread_of
 from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation
-from connectors.probes.contract import Conversation, Kind, Preamble, Wire
+from connectors.probes.contract import Conversation, Kind, PartingConversation, Preamble, Wire
 from connectors.probes.kinds import converse
 from connectors.probes.outcome import Outcome, inconclusive
 from connectors.probes.policy import refusal
@@ -63,6 +63,8 @@ class Entry:
         "learning",
         "number",
         "owned",
+        "parted_ns",
+        "parter",
         "phase_ms",
         "placement",
         "probing",
@@ -105,6 +107,10 @@ class Entry:
         self.transport: Transport | None = None
         self.layer: TlsConversation | None = None
         """The conversation too, if it is inside TLS."""
+        self.parter: PartingConversation | None = None
+        """The conversation too, if it says goodbye after its verdict."""
+        self.parted_ns = 0
+        """When it began to: the response time ends there, however long the target then takes to hang up."""
         self.fault: Outcome | None = None
         """Why it cannot be probed at all."""
         self._prepare(transports)
@@ -125,6 +131,7 @@ class Entry:
             self.fault = found
             return
         kind, self.conversation = found
+        self.parter = cast("PartingConversation", self.conversation) if hasattr(self.conversation, "parting") else None
         wire = kind.wire_of(self.binding)
         self.transport = transports.get(wire)
         if wire is Wire.TLS:

@@ -81,7 +81,7 @@ class ProbeLoop:
 
     def answered(self, entry: Entry, outcome: Outcome) -> None:
         """The target answered, or refused: the time until now is its response time."""
-        elapsed_ns = self._now_ns - entry.started_ns
+        elapsed_ns = (entry.parted_ns or self._now_ns) - entry.started_ns
         self._conclude(entry, outcome, elapsed_ns // 1000 if elapsed_ns > 0 else 0)
 
     def unanswered(self, entry: Entry, outcome: Outcome) -> None:
@@ -159,7 +159,10 @@ class ProbeLoop:
             outcome = entry.learning.explained(outcome)
         if entry.transport is not None:
             entry.transport.abandon(entry)
-        self.unanswered(entry, outcome)
+        if entry.parted_ns:
+            self.answered(entry, outcome)  # and was not done with its goodbye
+        else:
+            self.unanswered(entry, outcome)
 
     def _may_begin(self) -> bool:
         """Whether a probe is waiting and there is room for it."""
@@ -189,7 +192,7 @@ class ProbeLoop:
         self._probes += 1
         self._in_flight += 1
         entry.stage = CONNECTING
-        entry.started_ns = monotonic_ns()
+        entry.started_ns, entry.parted_ns = monotonic_ns(), 0
         conversation, transport = entry.conversation, entry.transport
         if conversation is None or transport is None:
             self.unanswered(entry, entry.fault or inconclusive(Reason.LOCAL_ERROR, "no way to probe this"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
 from socket import IPPROTO_TCP, SO_ERROR, SOL_SOCKET, SocketType
 from socket import TCP_QUICKACK as QUICKACK
+from time import monotonic_ns
 
 from connectors.engine.entry import CONNECTING, TALKING, Entry
 from connectors.engine.sockets import WANTED, StreamSockets
@@ -110,7 +111,11 @@ class StreamTransport:
                 self._part(entry, entry.layer)
             self._end(entry, step)
             return False
-        return step is None or self._send(entry, entry.unsent + step)
+        if step is None:
+            return True
+        if entry.parter is not None and entry.parter.parting is not None:
+            entry.parted_ns = entry.parted_ns or monotonic_ns()
+        return self._send(entry, entry.unsent + step)
 
     def _part(self, entry: Entry, layer: TlsConversation) -> None:
         """Say the last words of TLS before the reset, as far as they go: servers log a handshake that is cut off."""
@@ -158,9 +163,8 @@ class StreamTransport:
 
 def broken_off(entry: Entry, error: OSError, doing: str) -> Outcome:
     """The connection broke in the middle: in the handshake, while doing this, or after all was said."""
-    parting: Outcome | None = getattr(entry.conversation, "parting", None)
-    if parting is not None:
-        return parting
+    if entry.parter is not None and entry.parter.parting is not None:
+        return entry.parter.parting
     number = error.errno or 0
     return from_errno(number, doing) if entry.layer is None else entry.layer.failed(number, doing)
 
