@@ -33,7 +33,8 @@ _PASSIVE = (
     " of level operator; a server belongs to the service with its address and port). The owner's word decides; each"
     " node shows its own in `/api/services/NAME`. Not told anything for `interval` times `retries`, it is "
     "INCONCLUSIVE and changes nothing. Where a service that is DOWN gets no more traffic, nothing tells that it is "
-    "well again: bind a monitor that asks beside it, or go on sending it some."
+    "well again: bind a monitor that asks beside it, or go on sending it some. What only a probe reads "
+    "(`response_timeout`, `down_time`, `deviation`, the addresses) is not among its parameters."
 )
 
 WORDS: dict[str, Words] = {

@@ -29,15 +29,18 @@ class MonitorType:
     """Off for a type that measures but never decides UP or DOWN (LOAD)."""
     port: int | None = None
     """Probed where no destination_port is given, for a type that asks another server than the service's own."""
+    passive: bool = False
+    """On for a type that asks nobody: what only a probe reads is not among its parameters."""
     table: Table = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "table", Table((*COMMON, *self.own), RULES))
+        common = [row for row in COMMON if not (self.passive and row.name in OF_PROBES)]
+        object.__setattr__(self, "table", Table((*common, *self.own), RULES))
 
 
 def shorter_than_interval(given: Settings, effective: Settings) -> str | None:
     """response_timeout < interval (M-18); at the shortest interval, 1 ms, they may be equal."""
-    interval, timeout = effective["interval_ms"], effective["response_timeout_ms"]
+    interval, timeout = effective["interval_ms"], effective.get("response_timeout_ms", 0)
     assert isinstance(interval, int)
     assert isinstance(timeout, int)
     if timeout < interval or timeout == interval == 1:
@@ -103,6 +106,19 @@ TYPE_NAMES = (
     "HTTP-INLINE",
     "TCP-INLINE",
 )
+
+OF_PROBES = frozenset(
+    {
+        "response_timeout",
+        "response_timeout_threshold",
+        "down_time",
+        "deviation",
+        "destination_ip",
+        "destination_port",
+        "source_ip",
+    }
+)
+"""Of the parameters that all types have, those that mean nothing without a probe."""
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -238,9 +254,14 @@ MONITOR_TYPES: dict[str, MonitorType] = {
             "LOAD", "an SNMP agent tells how loaded it is; UP or DOWN is decided by others", LOAD_OWN, False, 161
         ),
         MonitorType(
-            "HTTP-INLINE", "real HTTP traffic, as a proxy or the API tells, has those status codes", HTTP_INLINE_OWN
+            "HTTP-INLINE",
+            "real HTTP traffic, as a proxy or the API tells, has those status codes",
+            HTTP_INLINE_OWN,
+            passive=True,
         ),
-        MonitorType("TCP-INLINE", "real connections, as a proxy or the API tells, are accepted and served", ()),
+        MonitorType(
+            "TCP-INLINE", "real connections, as a proxy or the API tells, are accepted and served", (), passive=True
+        ),
     )
 }
 assert tuple(MONITOR_TYPES) == TYPE_NAMES, "the choice of types and the table of types differ"
