@@ -159,7 +159,7 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
         changes.append(f"address {was}:{record.port} to {given}:{config.port}")
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
-    if was_out(record) == config.enabled:
+    if was_out(record, before) == config.enabled:
         changes.append("enabled" if config.enabled else disabled_text(record, config))
     elif before is not None and _leave(before) != _leave(config):
         changes.append(disabled_text(record, config))

@@ -184,7 +184,7 @@ class ServiceFold:
         if config is None:
             return self._remove()
         before, record = self.config, self.record
-        reenabled = record is not None and config.enabled and was_out(record)
+        reenabled = record is not None and config.enabled and was_out(record, before)
         held = {binding.monitor_id: binding for binding in record.bindings} if record else {}
         self.bindings = new_bindings(config.bindings, self.bindings, held)
         self.config = config
