@@ -142,8 +142,12 @@ class ProbeLoop:
         while taken := self._deadlines.take(self._patient_ms):
             deadline_ms, entries = taken
             for entry in entries:
-                if entry.deadline_ms == deadline_ms:
+                if entry.deadline_ms != deadline_ms:
+                    continue
+                try:
                     self._overdue(entry)
+                except Exception as error:
+                    self.broken(entry, error)
 
     def _overdue(self, entry: Entry) -> None:
         binding = entry.binding

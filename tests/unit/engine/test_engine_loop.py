@@ -192,6 +192,14 @@ def test_a_kind_with_a_bug_spares_its_neighbours(monkeypatch: pytest.MonkeyPatch
     assert well.verdict is Verdict.UP
 
 
+def test_a_kind_that_cannot_say_what_was_missing_spares_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpConversation, "overdue", lambda self: 1 / 0)
+    with serving(silent) as port, engine() as harness:
+        report = harness.first(binding(kind="HTTP", port=port, timeout_ms=50))
+        assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
+        assert harness.loop.table.entries[1].sock is None
+
+
 def test_time_in_which_the_engine_did_not_run_is_not_the_targets() -> None:
     """The process is held up for longer than the time-out in the middle of a probe; the target answers at once."""
     with serving(answering(OK)) as port, engine() as harness:
