@@ -81,7 +81,8 @@ def test_M20_enabled_again_a_service_in_maintenance_is_not_held_by_what_was_left
     fold.reported(sender(), B0, [probed(1)], 1_000)
     fold.reported(sender(), B0, [probed(2, Verdict.MAINTENANCE, run=2)], 2_000)
     fold.configured(replace(damped, enabled=False, leave_ms=60_000), SOURCE, 3_000)
-    assert fold.record is not None and fold.record.due_at_ms == 63_000
+    assert fold.record is not None
+    assert fold.record.due_at_ms == 63_000
     if taken_over:
         fold = ServiceFold(WEB, fold.record)
     fold.configured(damped, SOURCE, 4_000)
