@@ -264,6 +264,7 @@ class ProbeLoop:
             table.set_probing(frames.decode_numbers(body), False, now_ms)
         elif kind is FrameKind.ALIVE:
             table.set_alive(frames.decode_numbers(body), now_ms)
+            self.uplink.flush_all(now_ms)
         elif kind is FrameKind.TARGETS:
             enforce(frames.decode_targets(body))
         else:

@@ -65,6 +65,16 @@ def test_C5_redistribution_is_a_flag() -> None:
         assert len(harness.loop.table.entries) == 20
 
 
+def test_C15_what_waits_for_company_goes_out_before_another_engine_takes_over() -> None:
+    with engine(0, 2) as harness:
+        harness.tell(frames.encode_numbers(FrameKind.ALIVE, [0]))
+        harness.probe(binding(kind="UNKNOWN-KIND", interval_ms=0))
+        harness.until(lambda: harness.loop.table.entries[1].run.run, "a result from which nothing follows")
+        assert harness.reports == []
+        harness.tell(frames.encode_numbers(FrameKind.ALIVE, [0, 1]))
+        assert numbers(harness.reports) == [1]
+
+
 def test_M2_once_means_once() -> None:
     with serving(silent) as port, engine() as harness:
         harness.probe(binding(port=port, interval_ms=0))
