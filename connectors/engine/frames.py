@@ -48,7 +48,7 @@ class FrameKind(IntEnum):
 
 
 HEAD = Struct("<IB")
-REPORT = Struct("<IIBBqqIIIIqH")
+REPORT = Struct("<IIBBqqqIIIqH")
 VERDICTS = tuple(Verdict)
 REASONS = tuple(Reason)
 VERDICT_CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}

@@ -42,16 +42,19 @@ class DynamicTimeout:
         self.timeout_ms = self._response_timeout_ms
 
     def observe(self, verdict: Verdict, response_us: int, is_down: bool) -> int:
-        """Take a probe's outcome; `is_down` if failures have made the target DOWN. The time-out from now on, in ms."""
+        """Take a probe's outcome; `is_down` if failures have made the target DOWN. The time-out from now on, in ms.
+
+        A success without a response time (0) is silence that counts as one, and teaches nothing.
+        """
         if is_down:
             self.forget()
-        elif verdict is Verdict.UP:
+        elif verdict is Verdict.UP and response_us:
             self._learn(response_us)
         return self.timeout_ms
 
     def explained(self, outcome: Outcome) -> Outcome:
-        """An overdue probe's outcome, with the time that it was really given, and why."""
-        if self._seen < LEARNED_PROBES:
+        """An overdue probe's outcome, with the time that it was really given, and why; a success stays what it is."""
+        if self._seen < LEARNED_PROBES or outcome.verdict is not Verdict.DOWN:
             return outcome
         learnt = f"average of {self._average_us / 1000:.1f} ms + deviation of {self._deviation_ms} ms"
         return down(outcome.reason, f"no answer within the learnt time-out of {self.timeout_ms} ms ({learnt})")

@@ -142,8 +142,12 @@ class ProbeLoop:
         while taken := self._deadlines.take(self._patient_ms):
             deadline_ms, entries = taken
             for entry in entries:
-                if entry.deadline_ms == deadline_ms:
+                if entry.deadline_ms != deadline_ms:
+                    continue
+                try:
                     self._overdue(entry)
+                except Exception as error:
+                    self.broken(entry, error)
 
     def _overdue(self, entry: Entry) -> None:
         binding = entry.binding
@@ -263,6 +267,7 @@ class ProbeLoop:
             table.set_probing(frames.decode_numbers(body), False, now_ms)
         elif kind is FrameKind.ALIVE:
             table.set_alive(frames.decode_numbers(body), now_ms)
+            self.uplink.flush_all(now_ms)
         elif kind is FrameKind.TARGETS:
             enforce(frames.decode_targets(body))
         else:

@@ -232,12 +232,21 @@ class EnginePool:
         self.statistics.pop(engine.index, None)
         if self._ready.is_set():
             self._share_out()
-        lived_s = asyncio.get_running_loop().time() - engine.started_s
-        losses = 0 if lived_s > STEADY_S else self._losses.get(engine.index, 0)
-        self._losses[engine.index] = losses + 1
-        self._later(RESTART_S[min(losses, len(RESTART_S) - 1)], lambda: self._launch(engine.index))
+        self._launch_later(engine.index, asyncio.get_running_loop().time() - engine.started_s, why)
+
+    def _launch_later(self, index: int, lived_s: float, why: str) -> None:
+        losses = 0 if lived_s > STEADY_S else self._losses.get(index, 0)
+        self._losses[index] = losses + 1
+        self._later(RESTART_S[min(losses, len(RESTART_S) - 1)], lambda: self._launch_again(index))
         if self._on_engine_lost is not None:
-            self._on_engine_lost(engine.index, why)
+            self._on_engine_lost(index, why)
+
+    def _launch_again(self, index: int) -> None:
+        """Start a lost engine; where the system gives no process or descriptor now, later."""
+        try:
+            self._launch(index)
+        except OSError as error:
+            self._launch_later(index, 0.0, f"it cannot be started: {error.strerror}")
 
     def _watch(self) -> None:
         """Look for silent engines, unless this loop itself was held up: then what they said is only now being read."""

@@ -37,6 +37,9 @@ from connectors.probes.task_kinds import prepare
 TASKS = 128
 """Probes in flight at once. What is due beyond that waits, oldest first; it is counted, and its lateness is the lag."""
 
+AGAIN_MS = 100
+"""How soon a probe is tried again whose last one has not ended yet although it was cancelled."""
+
 TASK_ENGINE = -1
 """What the prober's own statistics give as their engine."""
 
@@ -140,7 +143,7 @@ class TaskProber:
         self._scheduled += 1 if probing else -1
         if not probing:
             row.due_ms = NEVER
-            if row.flight is not None:
+            if row.flight is not None and not row.flight.cancelling():
                 row.flight.cancel()
             return
         row.run.interrupt()
@@ -181,6 +184,10 @@ class TaskProber:
 
     def _begin(self, row: TaskRow, now_ms: int) -> None:
         late_ms = now_ms - row.due_ms
+        if row.flight is not None and row.flight.cancelling():  # it was switched off and on again
+            row.due_ms = now_ms + AGAIN_MS
+            self._put(row)
+            return
         self._schedule_next(row, now_ms)
         if row.flight is not None:
             self._skipped += 1

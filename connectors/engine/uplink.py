@@ -55,6 +55,11 @@ class Uplink:
         if due_ms is not None and now_ms >= due_ms:
             self.send(encode_reports(self.gathered.take(now_ms)))
 
+    def flush_all(self, now_ms: int) -> None:
+        """Send what was gathered at once: another engine may report of the same bindings next, and comes after."""
+        if self.gathered.due_ms() is not None:
+            self.send(encode_reports(self.gathered.take(now_ms)))
+
     def send(self, data: bytes) -> None:
         """Send bytes now, or as soon as the node reads."""
         self._outbox += data

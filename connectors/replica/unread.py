@@ -16,7 +16,7 @@ READ_AFTER_S = 1.0
 AT_ONCE = 250
 """States read in one go, so that new records never wait for more than some milliseconds."""
 WAITING = 100_000
-"""At more, the oldest are read although they have not waited so long."""
+"""At more, the oldest are read although they have not waited so long, and however many that are."""
 
 
 class Unread:
@@ -45,8 +45,8 @@ class Unread:
         """What is to be read now, and is not known to be bad."""
         due: list[tuple[LogRecord, bytes, bool]] = []
         waiting = self._waiting
-        while waiting and len(due) < AT_ONCE:
-            if now_s - waiting[0][0] < READ_AFTER_S and len(waiting) <= WAITING:
+        while waiting:
+            if len(waiting) <= WAITING and (len(due) >= AT_ONCE or now_s - waiting[0][0] < READ_AFTER_S):
                 break
             _, record, value, taken = waiting.popleft()
             self._ids.discard(id(value))

@@ -78,6 +78,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.partitions: frozenset[Partition] = frozenset()
         self._timed: dict[EntityId, int] = {}
         """When time alone changes a service's state, epoch milliseconds."""
+        self._passed_ms = 0
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self.alerts: dict[AlertKind, int] = dict.fromkeys(AlertKind, 0)
         self.folded_runs = 0
@@ -110,8 +111,12 @@ class Folds(Mapping[EntityId, ServiceFold]):
     def __len__(self) -> int:
         return len(self._folds)
 
-    def assigned(self, partitions: Collection[Partition]) -> None:
-        """These partitions are ours from now on; every fold is made anew from the table."""
+    def assigned(self, partitions: Collection[Partition], timed: Iterable[EntityId] = ()) -> None:
+        """These partitions are ours from now on; every fold is made anew from the table.
+
+        `timed` are the services whose state time alone may change. Their folds are made soon, reported of or not: else
+        a hold would last until the next report, and the delay of a disabled service for ever.
+        """
         self._set_aside()
         self.partitions = frozenset(partitions)
         self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
@@ -121,6 +126,9 @@ class Folds(Mapping[EntityId, ServiceFold]):
         ours = {key: source for key, (source, _) in recent.items() if partition_of(key) in self.partitions}
         kept = {key: source for key, source in self._due.items() if partition_of(key) in self.partitions}
         self._due = kept | ours
+        for service_id in timed:
+            if service_id not in self._due and partition_of(service_id) in self.partitions:
+                self._due[service_id] = NO_SOURCE
         self._missed = {key: noted for key, noted in recent.items() if key not in ours}
         self.make_up()
 
@@ -176,23 +184,27 @@ class Folds(Mapping[EntityId, ServiceFold]):
             self._carry_out((Remove(service_id),))
         return len(gone)
 
-    def pass_time(self, leaving: Iterable[EntityId] = ()) -> int:
-        """What is due by now is done; how many services that changed. `leaving` are those whose disable takes a while.
-
-        A fold is made for them if there is none: nothing is reported of a disabled service, so nothing else would.
-        """
-        for service_id in leaving:
-            self.get(service_id)
-        now_ms = self._now_ms()
-        due = [service_id for service_id, due_at_ms in self._timed.items() if due_at_ms <= now_ms]
+    def pass_time(self) -> int:
+        """What is due by now is done; how many services that changed. All are looked at if the clock was set back."""
+        before_ms, self._passed_ms = self._passed_ms, self._now_ms()
+        now_ms = self._passed_ms
+        due = [key for key, due_at_ms in self._timed.items() if due_at_ms <= now_ms or now_ms < before_ms]
         changed = 0
         for service_id in due:
             del self._timed[service_id]
             fold = self.get(service_id)
-            facts = fold.due(now_ms) if fold is not None else ()
-            self._carry_out(facts)
-            changed += bool(facts)
+            if fold is not None and fold.due_at_ms is not None:
+                self._timed[service_id] = fold.due_at_ms
+                changed += self._look_at_clock(fold, now_ms)
         return changed
+
+    def _look_at_clock(self, fold: ServiceFold, now_ms: int) -> bool:
+        """Whether time has changed the service."""
+        facts = fold.due(now_ms)
+        self._carry_out(facts)
+        if fold.due_at_ms is None:
+            self._timed.pop(fold.entity_id, None)
+        return bool(facts)
 
     def repair(self, services: Iterable[EntityId]) -> int:
         """Write our last record again where a stale one stands behind it in the log (a woken zombie's); how many."""
@@ -216,6 +228,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         if fold.due_at_ms is not None:
             self._timed[service_id] = fold.due_at_ms
         self._carry_out(fold.configured(config, source, self._now_ms()))
+        self._look_at_clock(fold, self._now_ms())
         return fold
 
     def _decoded(self, service_id: EntityId) -> ServiceState | None:

@@ -67,6 +67,7 @@ class BindingFold:
 
     def __init__(self, config: BindingConfig, held: BindingState | None) -> None:
         self.load = held.load if held else None
+        self.slow = held.slow if held else False
         self.configure(config)
         self.state = held.state if held else BindingVerdict.UNKNOWN
         self.outcomes = int.from_bytes(held.outcomes, "big") if held else 0
@@ -80,7 +81,6 @@ class BindingFold:
         self.response_time_us = held.response_time_us if held else 0
         self.last_at_ms = held.last_at_ms if held else 0
         self.failures = held.failures if held else ()
-        self.slow = held.slow if held else False
         self.alert: AlertKind | None = None
         """What the last report that answered SHOWN or JUDGED is to tell people."""
 
@@ -89,6 +89,8 @@ class BindingFold:
         self.config = config
         self.rule = rule_of(config.retries, config.failure_retries, config.success_retries)
         self.slow_above_us = config.slow_above_us
+        if not config.slow_above_us:
+            self.slow = False
         if not config.measures:
             self.load = None
 

@@ -36,8 +36,15 @@ def left(config: ServiceConfig, record: ServiceState | None, due_at_ms: int | No
     return State.OUT_OF_SERVICE, 0
 
 
-def was_out(record: ServiceState) -> bool:
-    """Whether the record is of a disabled service. If a target leaves by itself, a binding says so."""
+def was_out(record: ServiceState, before: ServiceConfig | None = None) -> bool:
+    """Whether the record is of a disabled service. `before` is the configuration that it was made under, if known.
+
+    Else: if a target leaves by itself, a binding says so, and there is no end of a delay.
+    """
+    if before is not None:
+        return not before.enabled
     if record.state is not State.GOING_OUT_OF_SERVICE:
         return record.state is State.OUT_OF_SERVICE
-    return all(binding.state is not BindingVerdict.MAINTENANCE for binding in record.bindings)
+    return record.due_at_ms is not None or all(
+        binding.state is not BindingVerdict.MAINTENANCE for binding in record.bindings
+    )

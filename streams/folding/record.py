@@ -113,9 +113,13 @@ def transition_of(before: State, record: ServiceState) -> ServiceTransition:
 
 
 def mean_response_us(bindings: Collection[BindingFold]) -> int | None:
-    """The average over the last responses of the UP bindings that count (L-5), None while there is none."""
+    """The average over the last responses of the UP bindings that count (L-5), None while there is none.
+
+    A success without an answer, such as silence over UDP or a reversed monitor's, has a time of 0 and no part in it.
+    """
     times = [binding.response_time_us for binding in bindings if binding.state is UP and binding.config.counts]
-    return sum(times) // len(times) if times else None
+    answered = [time_us for time_us in times if time_us]
+    return sum(answered) // len(answered) if answered else None
 
 
 def delay_over_text(config: ServiceConfig) -> str:
@@ -159,7 +163,7 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
         changes.append(f"address {was}:{record.port} to {given}:{config.port}")
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
-    if was_out(record) == config.enabled:
+    if was_out(record, before) == config.enabled:
         changes.append("enabled" if config.enabled else disabled_text(record, config))
     elif before is not None and _leave(before) != _leave(config):
         changes.append(disabled_text(record, config))

@@ -184,7 +184,7 @@ class ServiceFold:
         if config is None:
             return self._remove()
         before, record = self.config, self.record
-        reenabled = record is not None and config.enabled and was_out(record)
+        reenabled = record is not None and config.enabled and was_out(record, before)
         held = {binding.monitor_id: binding for binding in record.bindings} if record else {}
         self.bindings = new_bindings(config.bindings, self.bindings, held)
         self.config = config
@@ -204,10 +204,19 @@ class ServiceFold:
         return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
 
     def due(self, now_ms: int) -> Sequence[Fact]:
-        """Time has passed: the end of a hold or of a graceful disable's delay, if it has come."""
+        """Time has passed: the end of a hold or of a graceful disable's delay, if it has come.
+
+        An end that is further away than the whole would last was set by a clock that was ahead: it is set anew.
+        """
         config, record = self.config, self.record
-        if config is None or record is None or self.due_at_ms is None or now_ms < self.due_at_ms:
+        if config is None or record is None or self.due_at_ms is None:
             return ()
+        whole_ms = config.flap_window_ms if config.enabled else config.leave_ms
+        if now_ms < self.due_at_ms:
+            if self.due_at_ms - now_ms <= whole_ms:
+                return ()
+            self.due_at_ms = now_ms + whole_ms
+            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
         self.due_at_ms, self.flaps = None, ()
         kind = CauseKind.PROBE if config.enabled else CauseKind.CONFIG
         cause = cause_of(kind, delay_over_text(config), NO_SOURCE)

@@ -116,7 +116,7 @@ class Folding:
             return
         self.fold_agent.awaited = frozenset()
         dropped = self._host.outbox.drop_except(assignment.results)
-        self.folds.assigned(assignment.results)
+        self.folds.assigned(assignment.results, self._host.monitoring.inventory.timed)
         log.info(
             "assigned",
             generation=assignment.generation,
@@ -144,7 +144,7 @@ class Folding:
             self.folds.make_up()
             self.folds.let_go()
         if self._host.lease.holds():
-            self.folds.pass_time(self._host.monitoring.inventory.leaving)
+            self.folds.pass_time()
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])

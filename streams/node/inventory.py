@@ -53,8 +53,8 @@ class Inventory:
         self.services: dict[EntityId, MonitoredService] = {}
         self.placeables: dict[EntityId, Placeable] = {}
         self.numbered: dict[int, Numbered] = {}
-        self.leaving: set[EntityId] = set()
-        """Disabled services whose disable takes a while."""
+        self.timed: set[EntityId] = set()
+        """Services whose state time alone may change: disabled ones whose disable takes a while, and damped ones."""
         self._numbers: dict[EntityId, tuple[int, ...]] = {}
         self._addresses: dict[EntityId, tuple[str, ...]] = {}
         """Of domain-based services that this node watches: where they are probed now (D-1)."""
@@ -113,14 +113,14 @@ class Inventory:
         """Whether placement sees a difference."""
         before = self.placeables.get(service_id)
         self._configs.pop(service_id, None)
-        self.leaving.discard(service_id)
+        self.timed.discard(service_id)
         if service is None:
             del self.services[service_id]
             del self.placeables[service_id]
             return True
         self.services[service_id] = service
-        if service.leave_ms and not service.enabled:
-            self.leaving.add(service_id)
+        if service.flap_changes if service.enabled else service.leave_ms:
+            self.timed.add(service_id)
         after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal)
         self.placeables[service_id] = after
         return before != after

@@ -7,7 +7,7 @@ from dataclasses import replace as changed
 from schemas.probes import Verdict
 from schemas.states import State
 from streams.folding.facts import AlertKind
-from tests.unit.agents.folds_desk import COMMAND, NOT_HERE, Desk
+from tests.unit.agents.folds_desk import COMMAND, HERE, NOT_HERE, Desk
 from tests.unit.folding.builders import CONFIG, WEB, probed
 
 LEAVING = changed(CONFIG, enabled=False, leave_ms=60_000)
@@ -44,15 +44,15 @@ def test_M20_a_delay_goes_on_at_the_partitions_next_node_though_nothing_is_repor
     before = leaving_desk()
     desk = Desk(table=before.table, configs=before.configs, now_ms=70_000)
     assert desk.folds.pass_time() == 0, "no fold of it has been made"
-    assert desk.folds.pass_time(leaving=[WEB]) == 1
+    desk.folds.assigned([HERE], timed=[WEB])
     assert told(desk) is State.OUT_OF_SERVICE
 
 
 def test_M20_what_is_due_elsewhere_is_not_ours() -> None:
     desk = leaving_desk()
-    desk.folds.assigned([NOT_HERE])
+    desk.folds.assigned([NOT_HERE], timed=[WEB])
     desk.now_ms = 100_000
-    assert desk.folds.pass_time(leaving=[WEB]) == 0
+    assert desk.folds.pass_time() == 0
     assert told(desk) is State.GOING_OUT_OF_SERVICE
 
 
@@ -65,7 +65,8 @@ def test_M20_enabled_before_the_delay_is_over_nothing_falls_due() -> None:
     assert told(desk) is State.UNKNOWN
 
 
-def test_M20_each_change_while_held_puts_the_end_off() -> None:
+def held_desk() -> Desk:
+    """A service that is UP by its probes and held DOWN until 24 s, at 14 s."""
     desk = Desk()
     damped = changed(CONFIG.bindings[0], retries=1)
     desk.configs[WEB] = changed(CONFIG, bindings=(damped,), flap_changes=1, flap_window_ms=10_000)
@@ -73,6 +74,41 @@ def test_M20_each_change_while_held_puts_the_end_off() -> None:
         desk.now_ms += 1_000
         desk.take(probed(number, verdict, run=number))
     assert told(desk) is State.DOWN
+    return desk
+
+
+def test_M20_a_hold_ends_at_the_partitions_next_node_before_anything_is_reported() -> None:
+    before = held_desk()
+    desk = Desk(table=before.table, configs=before.configs, now_ms=23_999)
+    desk.folds.assigned([HERE], timed=[WEB])
+    assert desk.folds.pass_time() == 0
+    desk.now_ms = 24_000
+    assert desk.folds.pass_time() == 1
+    assert told(desk) is State.UP
+
+
+def test_M20_a_clock_that_was_set_back_makes_no_hold_longer_than_its_window() -> None:
+    desk = held_desk()
+    assert desk.folds.pass_time() == 0
+    desk.now_ms = 1_000
+    desk.folds.pass_time()
+    assert told(desk) is State.DOWN
+    desk.now_ms = 11_000
+    assert desk.folds.pass_time() == 1
+    assert told(desk) is State.UP
+
+
+def test_M20_nor_does_a_node_whose_clock_is_behind() -> None:
+    before = leaving_desk()
+    desk = Desk(table=before.table, configs=before.configs, now_ms=1_000)
+    desk.folds.assigned([HERE], timed=[WEB])
+    desk.now_ms = 61_000
+    assert desk.folds.pass_time() == 1
+    assert told(desk) is State.OUT_OF_SERVICE
+
+
+def test_M20_each_change_while_held_puts_the_end_off() -> None:
+    desk = held_desk()
     desk.now_ms += 9_999
     assert desk.folds.pass_time() == 0
     desk.now_ms += 1

@@ -49,6 +49,12 @@ def test_a_response_time_beyond_an_hour_is_capped_not_a_crash() -> None:
     assert frames.decode_reports(body)[0].response_max_us == 2**32 - 1
 
 
+def test_M2_a_run_of_fifty_days_of_probes_each_millisecond_is_no_crash() -> None:
+    row = RunReport(1, 0, 1, Verdict.UP, Reason.OK, "", 0, 0, 2**32, 1, 1, 1)
+    [(_, body)] = parts(frames.encode_reports([row]))
+    assert frames.decode_reports(body) == [row]
+
+
 def test_numbers_and_statistics_come_back_equal() -> None:
     [(kind, body)] = parts(frames.encode_numbers(FrameKind.REMOVE, [1, 70_000, 2**32 - 1]))
     assert (kind, frames.decode_numbers(body)) == (FrameKind.REMOVE, [1, 70_000, 2**32 - 1])

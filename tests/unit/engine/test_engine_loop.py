@@ -65,6 +65,16 @@ def test_C5_redistribution_is_a_flag() -> None:
         assert len(harness.loop.table.entries) == 20
 
 
+def test_C15_what_waits_for_company_goes_out_before_another_engine_takes_over() -> None:
+    with engine(0, 2) as harness:
+        harness.tell(frames.encode_numbers(FrameKind.ALIVE, [0]))
+        harness.probe(binding(kind="UNKNOWN-KIND", interval_ms=0))
+        harness.until(lambda: harness.loop.table.entries[1].run.run, "a result from which nothing follows")
+        assert harness.reports == []
+        harness.tell(frames.encode_numbers(FrameKind.ALIVE, [0, 1]))
+        assert numbers(harness.reports) == [1]
+
+
 def test_M2_once_means_once() -> None:
     with serving(silent) as port, engine() as harness:
         harness.probe(binding(port=port, interval_ms=0))
@@ -190,6 +200,14 @@ def test_a_kind_with_a_bug_spares_its_neighbours(monkeypatch: pytest.MonkeyPatch
     assert (broken.verdict, broken.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
     assert "ZeroDivisionError" in broken.detail
     assert well.verdict is Verdict.UP
+
+
+def test_a_kind_that_cannot_say_what_was_missing_spares_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpConversation, "overdue", lambda self: 1 / 0)
+    with serving(silent) as port, engine() as harness:
+        report = harness.first(binding(kind="HTTP", port=port, timeout_ms=50))
+        assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.LOCAL_ERROR)
+        assert harness.loop.table.entries[1].sock is None
 
 
 def test_time_in_which_the_engine_did_not_run_is_not_the_targets() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -122,6 +123,23 @@ def test_C15_a_stuck_engine_is_killed_and_its_bindings_move() -> None:
                 assert not is_running(stuck)
                 seen = len(node.reports)
                 await node.until(lambda: len({r.number for r in node.reports[seen:]}) == 20, "all go on")
+
+    asyncio.run(scene())
+
+
+def test_C15_an_engine_that_cannot_be_started_again_now_is_tried_later() -> None:
+    async def scene() -> None:
+        async with pool_of(1) as node:
+            limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+            os.kill(node.pool.pids[0], signal.SIGKILL)
+            await node.until(lambda: node.lost, "the loss is seen")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+            try:
+                await node.until(lambda: len(node.lost) > 1, "there is no descriptor for it")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+            assert node.lost[1] == (0, "it cannot be started: Too many open files")
+            await node.until(lambda: node.pool.alive == [0], "it is started after all")
 
     asyncio.run(scene())
 

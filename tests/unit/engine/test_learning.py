@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.engine.learning import LEARNED_PROBES, DynamicTimeout, dynamic_timeout
-from connectors.probes.outcome import down
+from connectors.probes.outcome import UP, down
 from schemas.probes import Reason, Verdict
 from tests.unit.engine.harness import binding
 
@@ -51,7 +51,15 @@ def test_M19_never_beyond_the_next_probe() -> None:
 
 
 def test_M19_an_answer_faster_than_a_millisecond_leaves_the_deviation() -> None:
-    assert after_each(learner(), *[0] * 5)[-1] == 50
+    learnt = learner()
+    assert [learnt.observe(Verdict.UP, 400, False) for _ in range(5)][-1] == 51
+
+
+def test_M19_silence_that_counts_as_success_teaches_nothing_and_stays_a_success() -> None:
+    learnt = learner()
+    assert [learnt.observe(Verdict.UP, 0, False) for _ in range(6)] == [2_000] * 6
+    after_each(learnt, *[30] * 5)
+    assert learnt.explained(UP) is UP
 
 
 def test_M19_a_failure_says_which_time_it_was_given() -> None:

@@ -12,6 +12,7 @@ from streams.folding.binding import KEPT_FAILURES, SHOWN, BindingFold
 from streams.folding.events import BindingConfig
 from streams.folding.facts import AlertKind
 from streams.folding.history import newest_failures
+from streams.folding.record import mean_response_us
 from tests.unit.folding.builders import HTTP, probed
 
 VERDICTS = {"S": Verdict.UP, "F": Verdict.DOWN, "M": Verdict.MAINTENANCE, "I": Verdict.INCONCLUSIVE}
@@ -159,3 +160,21 @@ def test_a_detail_that_is_too_long_is_cut_where_it_is_kept() -> None:
 )
 def test_failures_in_a_row(outcomes: int, failed: int) -> None:
     assert newest_failures(outcomes) == failed
+
+
+def test_M18_a_binding_without_a_threshold_is_not_slow() -> None:
+    binding = fold(slow_above_us=5)
+    binding.take(probed(1, response_us=9))
+    assert binding.view().slow
+    without = replace(binding.config, slow_above_us=0)
+    assert not BindingFold(without, binding.view()).view().slow
+    binding.configure(without)
+    assert not binding.view().slow
+
+
+def test_L5_a_success_without_an_answer_has_no_part_in_the_mean_response_time() -> None:
+    silent, answering = fold(), fold()
+    silent.take(probed(1, response_us=0))
+    assert mean_response_us([silent]) is None
+    answering.take(probed(1, response_us=400))
+    assert mean_response_us([silent, answering]) == 400

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.probes import Verdict
 from schemas.states import BindingVerdict, ServiceState, State
 from streams.folding.events import ServiceConfig
 from streams.folding.leaving import leave_until, left, was_out
-from tests.unit.folding.builders import CONFIG, up_fold
+from streams.folding.service import ServiceFold
+from tests.unit.folding.builders import B0, CONFIG, SOURCE, WEB, probed, sender, up_fold
 
 UP = up_fold().record
 assert UP is not None
@@ -66,3 +68,24 @@ def test_M20_going_out_by_itself_is_told_from_disabled() -> None:
     assert was_out(OUT)
     assert not was_out(UP)
     assert not was_out(replace(GOING, bindings=(announced,)))
+    assert was_out(replace(GOING, bindings=(announced,), due_at_ms=61_000)), "only a disable's delay has an end"
+    assert was_out(replace(GOING, bindings=(announced,)), AT_ONCE)
+    assert not was_out(OUT, CONFIG)
+
+
+@pytest.mark.parametrize("taken_over", [False, True])
+def test_M20_enabled_again_a_service_in_maintenance_is_not_held_by_what_was_left_of_its_delay(taken_over: bool) -> None:
+    damped = replace(CONFIG, flap_changes=5)
+    fold = ServiceFold(WEB)
+    fold.configured(damped, SOURCE, 0)
+    fold.reported(sender(), B0, [probed(1)], 1_000)
+    fold.reported(sender(), B0, [probed(2, Verdict.MAINTENANCE, run=2)], 2_000)
+    fold.configured(replace(damped, enabled=False, leave_ms=60_000), SOURCE, 3_000)
+    assert fold.record is not None
+    assert fold.record.due_at_ms == 63_000
+    if taken_over:
+        fold = ServiceFold(WEB, fold.record)
+    fold.configured(damped, SOURCE, 4_000)
+    assert fold.record is not None
+    assert (fold.record.state, fold.record.due_at_ms) == (State.UNKNOWN, None)
+    assert "enabled" in fold.record.cause.text

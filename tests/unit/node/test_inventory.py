@@ -264,11 +264,13 @@ def test_M20_services_that_take_a_while_to_leave_are_known() -> None:
     desk = based()
     web1 = desk.of(Kind.SERVICE, "web1")
     desk.do("disable service web1 delay=60s")
-    assert desk.inventory.leaving == {web1}
+    assert desk.inventory.timed == {web1}
     config = desk.inventory.config_of(web1)
     assert config is not None
     assert (config.enabled, config.leave_ms) == (False, 60_000)
     desk.do("enable service web1")
-    assert desk.inventory.leaving == set()
+    assert desk.inventory.timed == set()
+    desk.do("set service web1 flap_changes=3")
+    assert desk.inventory.timed == {web1}, "it may be held"
     desk.do("disable service web1 delay=60s\nrm service web1")
-    assert desk.inventory.leaving == set()
+    assert desk.inventory.timed == set()
