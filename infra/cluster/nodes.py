@@ -45,6 +45,8 @@ class NodeProcess:
     process: subprocess.Popen[bytes]
     log_path: Path
     web_port: int | None = None
+    asked_to_end: bool = False
+    """A second SIGTERM would end it at once, with nothing handed over."""
 
     @property
     def pid(self) -> int:
@@ -63,6 +65,7 @@ class NodeProcess:
 
     def terminate(self) -> None:
         """Ask for an orderly end (SIGTERM): the node hands over by itself."""
+        self.asked_to_end = True
         self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
@@ -75,7 +78,7 @@ class NodeProcess:
 
     def stop(self, deadline_s: float = 10.0) -> int:
         """End in order, or by force at the deadline; the exit code."""
-        if self.is_alive:
+        if not self.asked_to_end:
             self.terminate()
         try:
             return self.process.wait(deadline_s)

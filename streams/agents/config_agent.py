@@ -89,6 +89,8 @@ class ConfigAgent:
         self._quarantine = quarantine
         self._fold: ConfigFold | None = None
         self._term = 0
+        self._between = False
+        """The group rebalances: whose the commands are is not known yet."""
         self.serving = False
 
     def attach(self, app: Any, topic: Any) -> None:
@@ -98,8 +100,16 @@ class ConfigAgent:
     def assigned(self, serving: bool) -> None:
         """Whether the commands are this node's to fold from now on; what it knew before may be outdated."""
         self.serving = serving
+        self._between = False
         self._fold = None
         self._term += 1
+
+    def revoked(self) -> None:
+        """Nobody's until `assigned`. A command in hand waits for that: given up now, it would count as handled, and
+        where the commands come back to this node nobody would see it again.
+        """
+        self.assigned(False)
+        self._between = True
 
     async def body(self, stream: Any) -> None:
         """Faust's agent body: one command at a time, each answered before the next is taken."""
@@ -120,16 +130,26 @@ class ConfigAgent:
         except Unreadable as fault:
             self._quarantine.put(topic, 0, offset, key, value, str(fault))
             return
-        term = self._term
+        while not await self._take_within(self._term, command, offset):
+            while self._between:
+                await asyncio.sleep(LEASE_POLL_S)
+            if not self.serving:
+                return
+
+    async def _take_within(self, term: int, command: ConfigCommand, offset: int) -> bool:
+        """Fold one command and write what comes of it; False if the term ended before all of it was written."""
         fold = await self._fold_before(offset, term)
-        if fold is None or offset <= fold.offset:
-            return
+        if fold is None:
+            return False
+        if offset <= fold.offset:
+            return True
         if len(command.operations) > IN_THREAD_OPERATIONS:
             steps = await asyncio.to_thread(self._decide, fold, command, offset)
         else:
             steps = self._decide(fold, command, offset)
         for records in steps:
             await self._write(records, term)
+        return self._term == term
 
     async def _fold_before(self, offset: int, term: int) -> ConfigFold | None:
         """The fold to take the command at `offset` with; None if the commands became another node's meanwhile."""

@@ -41,6 +41,8 @@ class FoldAgent:
         self._unreachable: ViewId | None = None
         self.awaited: frozenset[Partition] = frozenset()
         """Partitions that are ours as soon as the replica has caught up: their batches wait."""
+        self.between = False
+        """The group rebalances: a batch in hand waits to learn whose it is. Given up now, it would count as folded."""
         self.position: dict[Partition, int] = {}
 
     def attach(self, app: Any, topic: Any) -> None:
@@ -65,7 +67,9 @@ class FoldAgent:
         except Unreadable as fault:
             self._quarantine.put(topic, partition, offset, key, value, str(fault))
             return
-        while partition in self.awaited or (partition in self._folds.partitions and not self._may_act()):
+        while (
+            self.between or partition in self.awaited or (partition in self._folds.partitions and not self._may_act())
+        ):
             await asyncio.sleep(POLL_S)
         if not await self._view_is_known(results.view_id):
             reason = f"made under view {results.view_id}, which is not in the views topic"

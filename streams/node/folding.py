@@ -107,7 +107,7 @@ class Folding:
         """These partitions are ours, and are folded from `assigned` on; batches that come before wait."""
         self._awaited = assignment
         self.folds.revoked()
-        self.fold_agent.awaited = assignment.results
+        self.fold_agent.awaited, self.fold_agent.between = assignment.results, False
         self.config_agent.assigned(assignment.commands)
 
     def assigned(self, assignment: Assignment, waited_s: float) -> None:
@@ -129,9 +129,9 @@ class Folding:
     def revoked(self) -> None:
         """Nothing is ours until the next assignment."""
         self._awaited = None
-        self.fold_agent.awaited = frozenset()
+        self.fold_agent.awaited, self.fold_agent.between = frozenset(), True
         self.folds.revoked()
-        self.config_agent.assigned(False)
+        self.config_agent.revoked()
 
     def configured(self, services: frozenset[EntityId], source: Source) -> None:
         """Services were added, changed or removed."""

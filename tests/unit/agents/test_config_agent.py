@@ -242,7 +242,7 @@ def test_a_command_is_given_up_when_the_commands_go_to_another_node() -> None:
         run(scene)
 
 
-def test_who_lost_and_regained_the_commands_does_not_go_on_with_the_old_one() -> None:
+def test_who_lost_and_regained_the_commands_reads_back_before_it_goes_on_with_one_in_hand() -> None:
     desk = Desk(RecordingSender())
 
     async def scene() -> None:
@@ -251,10 +251,29 @@ def test_who_lost_and_regained_the_commands_does_not_go_on_with_the_old_one() ->
         desk.agent.assigned(False)
         desk.agent.assigned(True)
         desk.sender.take()[0].settle()
-        await asyncio.wait_for(task, 10)
-        assert desk.sender.sent == [], "another node may have taken it, and more, meanwhile"
+        await until(lambda: desk.recoveries == [0, 0])
+        await until(lambda: desk.sender.sent)
+        task.cancel()
 
     run(scene)
+
+
+def test_F9_a_command_that_comes_while_the_group_rebalances_waits_to_learn_whose_it_is() -> None:
+    for ours in (True, False):
+        desk = Desk()
+        desk.agent.revoked()
+
+        async def scene(desk: Desk = desk, ours: bool = ours) -> None:
+            task = asyncio.create_task(desk.do(0, "add monitor tcp type=TCP"))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert not task.done(), "done with it would be: handled"
+            assert desk.recoveries == []
+            desk.agent.assigned(ours)
+            await asyncio.wait_for(task, 10)
+            assert len(desk.written()) == (3 if ours else 0)
+
+        run(scene)
 
 
 def test_a_recovery_that_kafka_does_not_answer_is_tried_again() -> None:

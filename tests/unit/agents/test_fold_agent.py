@@ -122,6 +122,25 @@ def test_a_partition_revoked_while_its_batch_waits_is_left_to_the_next_node() ->
     asyncio.run(check())
 
 
+def test_F9_a_batch_that_comes_while_the_group_rebalances_waits_to_learn_whose_it_is() -> None:
+    for ours in (True, False):
+        desk = Desk()
+
+        async def check(desk: Desk = desk, ours: bool = ours) -> None:
+            desk.inner.folds.revoked()
+            desk.agent.between = True
+            waiting = asyncio.create_task(desk.take(batch(probed(1))))
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not waiting.done(), "done with it would be: folded"
+            desk.inner.folds.assigned([HERE] if ours else [])
+            desk.agent.between = False
+            await asyncio.wait_for(waiting, 10)
+            assert (WEB in desk.inner.table) is ours
+
+        asyncio.run(check())
+
+
 def test_a_partition_that_is_awaited_is_folded_once_the_replica_has_caught_up() -> None:
     desk = Desk()
 
