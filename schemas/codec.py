@@ -168,6 +168,26 @@ def peek_order(data: bytes) -> tuple[int, int]:
     return view_id, sequence
 
 
+def peek_state(data: bytes) -> str:
+    """The state's word in an encoded ServiceState of today's schema, without decoding the rest. Raises Unreadable.
+
+    A state that an older release wrote may have its fields elsewhere: it is decoded.
+    """
+    if data[:HEADER_BYTES] != _STATE_TODAY.header:
+        word: str = decode(states.ServiceState, data).state.value
+        return word
+    position = HEADER_BYTES
+    for _ in range(2):  # view id, sequence
+        _, position = _zigzag(data, position)
+    for _ in range(2):  # entity id, name
+        length, position = _zigzag(data, position)
+        position += length
+    place, _ = _zigzag(data, position)
+    if not 0 <= place < len(_STATE_WORDS):
+        raise Unreadable("no known state where the state stands")
+    return _STATE_WORDS[place]
+
+
 def _zigzag(data: bytes, position: int) -> tuple[int, int]:
     """An Avro long at a position, and the position behind it (Avro 1.11, binary encoding)."""
     value = shift = 0
@@ -193,4 +213,6 @@ def _header_fault(data: bytes) -> str:
     )
 
 
+_STATE_TODAY = _TODAY[states.ServiceState]
+_STATE_WORDS: tuple[str, ...] = tuple(_STATE_TODAY.schema["fields"][4]["type"]["symbols"])
 _STATE_HEADERS = {header: True for header, written in WRITTEN.items() if written.record_type is states.ServiceState}

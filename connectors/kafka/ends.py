@@ -7,7 +7,7 @@ asks goes on either way.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
@@ -31,11 +31,20 @@ class EndOffsets:
         spots = [TopicPartition(*place) for place in places]
         if not spots:
             return {}
+        futures = ask_offsets(self._admin, spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest())
+        answered(futures.values())
         try:
-            futures = ask_offsets(self._admin, spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest())
             return {place: future.result().offset for place, future in futures.items()}
         except KafkaException:
             return None
+
+
+def answered(questions: Iterable[Future[Any]]) -> None:
+    """Wait until none of these questions is open: each ends by itself, ANSWER_S after it was asked at the latest.
+
+    A client that goes while one is open can take the process with it (librdkafka 2.16).
+    """
+    wait(questions, ANSWER_S + 1)
 
 
 def ask_offsets(admin: Any, spots: Iterable[Any], spec: Any) -> dict[Place, Future[Any]]:

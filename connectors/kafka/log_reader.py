@@ -140,6 +140,12 @@ class LogReader:
 
     def _run(self) -> None:
         watch = LogWatch(self._access, {place.topic for place in self._start}, self._voice)
+        try:
+            self._read(watch)
+        finally:
+            watch.close()
+
+    def _read(self, watch: LogWatch) -> None:
         if not self._find(watch):
             return
         # Made only now: a client assigned at once asks for its topic with its first words, an idle one a second later.

@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPa
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.kafka.client_log import ClientLog
-from connectors.kafka.ends import ANSWER_S, ask_offsets
+from connectors.kafka.ends import ANSWER_S, answered, ask_offsets
 from connectors.kafka.faults import LogFault, no_answer, not_yet, refused, topic_missing, topic_recreated
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
@@ -64,6 +64,7 @@ class LogWatch:
         described = self._describe()
         oldest = ask_offsets(self._client, wanted, OffsetSpec.earliest())
         ends = ask_offsets(self._client, wanted, OffsetSpec.latest())
+        answered([*described.values(), *oldest.values(), *ends.values()])
         try:
             topics = {name: future.result() for name, future in described.items()}
             counts = {name: len(topic.partitions) for name, topic in topics.items()}
@@ -76,6 +77,11 @@ class LogWatch:
             )
         except KafkaException as error:
             return self._fault(error, described)
+
+    def close(self) -> None:
+        """Waits for the question that is open, if one is."""
+        if self._asked is not None:
+            answered(self._asked[1].values())
 
     def ask(self) -> None:
         """Sends the question `answer` waits for, unless one is still open."""

@@ -32,6 +32,11 @@ class Decoded:
         self.hold(key, value, state)
         return state
 
+    def held(self, key: bytes, value: bytes) -> ServiceState | None:
+        """The state in a value, if it was decoded before."""
+        held = self._held.get(key)
+        return held[1] if held is not None and held[0] is value else None
+
     def hold(self, key: bytes, value: bytes, state: ServiceState) -> None:
         """Keeps a state that was decoded elsewhere."""
         with self._lock:

@@ -89,15 +89,22 @@ class StateMap:
         if key is not None and key in self.values:
             self.unrepaired[key] = StaleRecord(entity_of(key), partition, offset, NO_ORDER, self._stored_order(key))
 
-    def apply(self, record: LogRecord, key: bytes | None, value: bytes | None, stale: list[StaleRecord]) -> Verdict:
-        """Takes one record, by its order. Raises Unreadable, and then nothing has changed."""
+    def apply(
+        self,
+        record: LogRecord,
+        key: bytes | None,
+        value: bytes | None,
+        stale: list[StaleRecord],
+        order: Order | None = None,
+    ) -> Verdict:
+        """Takes one record, by its order, which a caller may know. Raises Unreadable, and then nothing has changed."""
         if not key:
             raise Unreadable("no key: a state is kept under its service's entity id")
         if value is None:
             return self._remove(key)
         if len(value) > ENTITY_BYTES:
             raise Unreadable(f"{len(value):,} bytes, over the limit of {ENTITY_BYTES:,}")
-        order = peek_order(value)
+        order = order or peek_order(value)
         stored = self._stored_order(key)
         if key in self.removed or (stored is not None and supersedes(stored, order)):
             late = StaleRecord(entity_of(key), record.partition(), record.offset(), order, stored)

@@ -26,10 +26,10 @@ from connectors.replica.names import Names
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, entity_of, read_state
 from connectors.replica.unread import Unread
-from schemas.codec import Unreadable, peek_order
+from schemas.codec import Unreadable, peek_order, peek_state
 from schemas.identifiers import EntityId, partition_of
 from schemas.precedence import Order
-from schemas.states import ServiceState
+from schemas.states import ServiceState, State
 from schemas.topics import DEFAULT_CLUSTER, SERVICE_STATES, topic_name
 
 
@@ -123,6 +123,18 @@ class StateReplica(Replica):
         value = self._map.values.get(key)
         return None if value is None else self._read(key, value)
 
+    def state_of(self, entity_id: EntityId) -> State | None:
+        """Only whether a service is UP, DOWN and so on: what has come in just now is not decoded for it."""
+        key = entity_id.encode()
+        value = self._map.values.get(key)
+        if value is None:
+            return None
+        known = self._decoded.held(key, value)
+        try:
+            return known.state if known is not None else State(peek_state(value))
+        except Unreadable:
+            return None  # told of when it is read whole
+
     def encoded(self, entity_id: EntityId) -> bytes | None:
         """The bytes of a service's state as they stand in Kafka, known to be readable, or None."""
         return None if self.get(entity_id) is None else self._map.values.get(entity_id.encode())
@@ -172,7 +184,7 @@ class StateReplica(Replica):
         stale: list[StaleRecord] = []
         bad: list[BadRecord] = []
         changes: list[Change] = []
-        taken: list[EntityId] = []
+        taken: list[Applied] = []
         with self._lock:
             subscribers = self._subscribers
             by_heads = not (self._names.built or subscribers)
@@ -182,25 +194,26 @@ class StateReplica(Replica):
                 self._map.replay(records, stale, bad)
         if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
-            taken = [change.entity_id for change in changes]
+            taken = [Applied(change.entity_id, self._order(change.entity_id)) for change in changes]
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
-        if self._listeners:
-            self._tell_listeners(taken)
+        for listener in self._listeners if taken else ():
+            call(listener, taken)
 
     def _take_heads(
         self, records: Sequence[LogRecord], stale: list[StaleRecord], bad: list[BadRecord]
-    ) -> list[EntityId]:
+    ) -> list[Applied]:
         """Applies records by their heads; which services have another state now. They are read whole later."""
-        taken: list[EntityId] = []
+        taken: list[Applied] = []
         now_s = time.monotonic()
         for record in records:
             key, value = record.key() or b"", record.value()
             before = self._map.values.get(key)
             try:
                 entity_id = entity_of(key)
-                verdict = self._map.apply(record, key, value, stale)
+                order = None if value is None else peek_order(value)
+                verdict = self._map.apply(record, key, value, stale, order)
             except Unreadable as error:
                 bad.append(bad_record(record, error))
                 self._map.note_bad(key, record.partition(), record.offset())
@@ -210,10 +223,10 @@ class StateReplica(Replica):
             if verdict is Verdict.TAKEN:
                 if before is not None:
                     self._map.replaced.setdefault(key, before)
-                taken.append(entity_id)
+                taken.append(Applied(entity_id, order))
             elif verdict is Verdict.REMOVED:
                 self._decoded.forget(key)
-                taken.append(entity_id)
+                taken.append(Applied(entity_id, None))
         return taken
 
     def _read_unread(self) -> None:
@@ -235,11 +248,6 @@ class StateReplica(Replica):
                     self._map.replaced.pop(key, None)
                 elif taken and key in self._map.replaced:
                     self._map.replaced[key] = value
-
-    def _tell_listeners(self, services: Sequence[EntityId]) -> None:
-        applied = [Applied(entity_id, self._order(entity_id)) for entity_id in services]
-        for listener in self._listeners if applied else ():
-            call(listener, applied)
 
     def _order(self, entity_id: EntityId) -> Order | None:
         value = self._map.values.get(entity_id.encode())

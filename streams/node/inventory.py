@@ -83,13 +83,7 @@ class Inventory:
 
     def config_of(self, service_id: EntityId) -> ServiceConfig | None:
         """The service as its fold needs it; None if it is not configured."""
-        config = self._configs.get(service_id)
-        if config is None:
-            service = self.services.get(service_id)
-            if service is None:
-                return None
-            config = self._configs[service_id] = service_config(service)
-        return config
+        return self._configs.get(service_id)
 
     def numbers_of(self, services: Iterable[EntityId]) -> list[int]:
         """Binding numbers of these services; a disabled service or monitor has none."""
@@ -119,6 +113,7 @@ class Inventory:
             del self.placeables[service_id]
             return True
         self.services[service_id] = service
+        self._configs[service_id] = service_config(service)  # now, and not in the middle of a takeover
         if service.flap_changes if service.enabled else service.leave_ms:
             self.timed.add(service_id)
         after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal)

@@ -108,8 +108,7 @@ class Monitoring:
             return True
         if run.count > SOON:
             return False
-        state = self._replica.get(run.service_id)
-        return state is None or state.state is not State.UP
+        return self._replica.state_of(run.service_id) is not State.UP
 
     def _redistribute(self) -> None:
         self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values()))

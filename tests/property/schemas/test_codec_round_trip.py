@@ -25,6 +25,7 @@ from schemas.codec import (
     encode,
     fingerprint_of,
     peek_order,
+    peek_state,
     schema_text,
 )
 from schemas.datum import to_datum
@@ -52,6 +53,11 @@ def test_the_bytes_are_those_that_fastavro_writes(record_type: type, data: st.Da
     body = io.BytesIO()
     schemaless_writer(body, schema, to_datum(record_type)(record))
     assert encode(record)[HEADER_BYTES:] == body.getvalue()
+
+
+@given(records(ServiceState))
+def test_the_state_is_read_without_the_rest(state: ServiceState) -> None:
+    assert peek_state(encode(state)) == state.state.value
 
 
 @given(records(ServiceState))
