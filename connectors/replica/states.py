@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from connectors.kafka.faults import LogFault
@@ -25,7 +26,7 @@ from connectors.replica.decoded import Decoded
 from connectors.replica.names import Names
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, entity_of, read_state
-from connectors.replica.unread import Unread
+from connectors.replica.unread import AT_ONCE, Unread
 from schemas.codec import Unreadable, peek_order, peek_state
 from schemas.identifiers import EntityId, partition_of
 from schemas.precedence import Order
@@ -64,7 +65,8 @@ class StateReplica(Replica):
     """Begins to read when it is made; `close` (or leaving its `with` block) ends it. It looks like a sorted mapping.
 
     `on_stale` (S-10) and `on_bad` run on the replica's thread; `on_bad` also on the thread of a reader who asked for a
-    state whose bytes prove unreadable. Neither may wait for the replica.
+    state whose bytes prove unreadable. Neither may wait for the replica. `read_ahead`: once ready, read whole what the
+    replay brought, a few at a time: for who will want most of it, and at once when it does, as a node in a takeover.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class StateReplica(Replica):
         *,
         client_id: str = "watchbill-replica",
         access: KafkaAccess | None = None,
+        read_ahead: bool = False,
         on_stale: Callable[[StaleRecord], None] = ignore,
         on_bad: Callable[[BadRecord], None] = ignore,
         on_fault: Callable[[LogFault], None] = ignore,
@@ -86,7 +89,8 @@ class StateReplica(Replica):
         self._on_stale, self._on_bad = on_stale, on_bad
         self.rejected = self.bad = 0
         """Stale records ignored (S-10), and records that could not be read."""
-        self._eager = False
+        self._eager, self._read_ahead = False, read_ahead
+        self._ahead: Iterator[tuple[bytes, bytes]] = iter(())
         reader = LogReader(
             access or default_access(bootstrap, client_id),
             all_partitions(self.topic, SERVICE_STATES.partitions),
@@ -232,6 +236,9 @@ class StateReplica(Replica):
     def _read_unread(self) -> None:
         """Reads whole what was taken by its head some time ago; on the reader's thread, between batches."""
         due = self._unread.due(time.monotonic()) if self._unread else ()
+        for key, value in islice(self._ahead, 0 if due else AT_ONCE):
+            if self._map.values.get(key) is value:
+                self._read(key, value)
         for record, value, taken in due:
             key = record.key() or b""
             try:
@@ -344,6 +351,8 @@ class StateReplica(Replica):
 
     def _note_caught_up(self) -> None:
         self._eager = True
+        if self._read_ahead:
+            self._ahead = iter(list(self._map.values.items()))
 
     def _report(self, stale: Sequence[StaleRecord], bad: Sequence[BadRecord]) -> None:
         self.rejected += len(stale)

@@ -66,7 +66,12 @@ class Replicas:
         self._quarantine = quarantine
         settings = listener.settings
         self.states = StateReplica(
-            settings.bootstrap, settings.cluster, access=listener.access, on_bad=self._bad, on_fault=self._fault
+            settings.bootstrap,
+            settings.cluster,
+            access=listener.access,
+            read_ahead=True,
+            on_bad=self._bad,
+            on_fault=self._fault,
         )
         self.control = ControlReplica(
             settings.bootstrap,

@@ -168,6 +168,15 @@ def test_F4_bytes_that_prove_bad_only_when_asked_for_are_reported_once(writer: W
     assert len(states) == 1
 
 
+def test_F4_who_reads_ahead_is_told_of_bad_bytes_that_nobody_asks_for(writer: Writer, replicas: Replicas) -> None:
+    bad: list[BadRecord] = []
+    writer.raw("1-0", encode(service_state("1-0"))[:-3])
+    writer.put(service_state("2-0"))
+    states = replicas(on_bad=bad.append, read_ahead=True)
+    wait_until(lambda: [each.key for each in bad] == [b"1-0"], SOON_S, "the bad one is told of")
+    assert len(states) == 1
+
+
 def test_a_callback_that_raises_stops_nobody(writer: Writer, replicas: Replicas) -> None:
     states = replicas()
     seen: list[Change] = []
