@@ -84,6 +84,7 @@ class Folding:
         self._owner_in_partition = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
         self._rounds = 0
         self._awaited: Assignment | None = None
+        self._store: Any = None
 
     def build_app(self) -> Any:
         """A fresh Faust app with both agents attached and our parts asserted to be in use."""
@@ -96,6 +97,7 @@ class Folding:
         )
         app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
         table = state_table(app, settings.cluster)
+        self._store = table.data
         self.folds.use_table(table, table.data.state)
         self.fold_agent.attach(app, results_topic(app, settings.cluster))
         self.config_agent.attach(app, commands_topic(app, settings.cluster))
@@ -116,6 +118,7 @@ class Folding:
             return
         self.fold_agent.awaited = frozenset()
         dropped = self._host.outbox.drop_except(assignment.results)
+        self._store.forget_except(assignment.results)
         self.folds.assigned(assignment.results, self._host.monitoring.inventory.timed)
         log.info(
             "assigned",

@@ -27,6 +27,7 @@ from connectors.resolver.lookup import DnsLookup
 from connectors.resolver.resolver import Resolver
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
+from schemas.identifiers import Partition
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
@@ -49,6 +50,7 @@ from streams.node.stuck import StuckProducers
 from streams.node.twins import ACTIVE, NodeIdTaken, listen, must_yield
 from streams.node.views import Views
 from streams.node.web_source import NodeSource
+from streams.ownership.placement import place
 from streams.ownership.view import View
 from streams.tables.outbox import Outbox
 from streams.web.pages import attach
@@ -95,6 +97,8 @@ class Node:
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
+        self.our_partitions: frozenset[Partition] = frozenset()
+        """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
         self.lease = Lease(settings.lease_s)
         self.garbage = Garbage()
@@ -160,6 +164,7 @@ class Node:
             settings.topic(SERVICE_TRANSITIONS),
             self.lease.holds,
             self.loop.call_later,
+            lambda partition: partition in self.our_partitions,
         )
 
     def now_ms(self) -> int:
@@ -325,6 +330,7 @@ class Node:
     def _view_accepted(self, view: View) -> None:
         inside = view.member(self.settings.node_id)
         mine = inside is not None and inside.incarnation == self.identity.incarnation
+        self.our_partitions = frozenset(place(view.nodes).partitions_of(self.settings.node_id) if mine else ())
         if self.phase in (Phase.JOINING, Phase.SERVING):
             self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
         self.monitoring.view_accepted(view)

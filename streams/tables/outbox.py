@@ -49,7 +49,12 @@ class Outbox:
         history_topic: str,
         may_send: Callable[[], bool],
         call_later: Callable[..., object],
+        is_ours: Callable[[Partition], bool] = lambda _: True,
     ) -> None:
+        """`is_ours`: whether the view held gives this node the partition. A node that slept through its replacement
+        still has what the group once gave it, and its lease back with its next heartbeat; the view is the fence then.
+        """
+        self._is_ours = is_ours
         self._sender = sender
         self._topic = states_topic
         self._history_topic = history_topic
@@ -98,6 +103,8 @@ class Outbox:
             self.held_back += 1
             return
         for service in list(self._pending):
+            if not self._is_ours(self._newest[service][1]):
+                continue
             if not (self._may_send() and self._send(service, self._pending[service])):
                 break
             del self._pending[service]

@@ -10,13 +10,13 @@ Named `replica` among the entry points of `faust.stores`. The URL needs a path (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
 from faust.stores import base
 
 from schemas.codec import decode, peek_order
-from schemas.identifiers import EntityId
+from schemas.identifiers import EntityId, Partition, partition_of
 from schemas.states import ServiceState
 from schemas.topics import SERVICE_STATES
 
@@ -74,6 +74,11 @@ class Store(base.Store):  # type: ignore[misc]
             return written
         del self._overlay[key]
         return held
+
+    def forget_except(self, partitions: Collection[Partition]) -> None:
+        """What was written in other partitions and has not come back will not: their next node writes."""
+        for key in [key for key in self._overlay if partition_of(EntityId(key)) not in partitions]:
+            del self._overlay[key]
 
     def persisted_offset(self, tp: Any) -> int | None:
         """The last offset of the partition that the replica has applied; Faust recovers what lies behind it."""

@@ -24,6 +24,7 @@ from schemas.cluster import QuarantinedRecord, ViewChange
 from schemas.codec import Unreadable, decode
 from schemas.config import ConfigResult, Kind, Operation, Setting, Verb
 from schemas.identifiers import EntityId, NodeId, partition_of
+from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.probes import ProbeResults
 from schemas.states import ServiceState, ServiceTransition, State
 from schemas.topics import PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS, Topic, topic_name
@@ -49,8 +50,10 @@ QUICK: Mapping[str, Setting] = {
 
 
 def add_monitor(name: str, kind: str = "TCP", **settings: Setting) -> Operation:
-    """Add a quick monitor."""
-    return Operation(Verb.ADD, Kind.MONITOR, name, {"type": kind, **QUICK, **settings})
+    """Add a quick monitor, as far as its type knows of haste."""
+    known = MONITOR_TYPES[kind].table.by_name if kind in MONITOR_TYPES else QUICK
+    quick = {name: value for name, value in QUICK.items() if name in known}
+    return Operation(Verb.ADD, Kind.MONITOR, name, {"type": kind, **quick, **settings})
 
 
 def add_service(name: str, port: int, **settings: Setting) -> Operation:

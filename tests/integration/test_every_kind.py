@@ -53,7 +53,7 @@ from tests.waiting import wait_until
 
 CALM: Mapping[str, Setting] = {"interval": "250ms", "response_timeout": "200ms", "retries": 2, "down_time": "250ms"}
 """Quick enough to see a change within a second, and patient enough for a machine that does much else."""
-PATIENT: Mapping[str, Setting] = {"interval": "10s", "response_timeout": "1s"}
+PATIENT: Mapping[str, Setting] = {"interval": "10s", "retries": 2}
 """For types that are told and do not probe: in an interval somebody must have told them something."""
 NODES = ("b0", "b1")
 SOON_S = 30.0
@@ -220,8 +220,9 @@ def configure(cluster: Cluster, patients: Mapping[str, Patient]) -> None:
     """One command for all of it. LOAD asks at a port of its own, wherever the service is."""
     monitors = []
     for name, row in TABLE.items():
+        calm = {} if MONITOR_TYPES[name].passive else CALM
         own: Mapping[str, Setting] = {"destination_port": patients[name].port} if MONITOR_TYPES[name].port else {}
-        monitors.append(add_monitor(name, name, **{**CALM, **own, **row.settings}))
+        monitors.append(add_monitor(name, name, **{**calm, **own, **row.settings}))
     services = [add_service(name, patient.port) for name, patient in patients.items()]
     cluster.apply(*monitors, *services, *(bind(name, name) for name in TABLE))
 

@@ -28,7 +28,7 @@ from tests.servers.snmp_agent import COMMUNITY, COMMUNITY_REF, FIFTY, HUNDRED, s
 from tests.waiting import wait_until
 
 NAME = "measured"
-INLINE = {"interval": "10s", "response_timeout": "1s", "retries": 2}
+INLINE = {"interval": "10s", "retries": 2}
 """Ten seconds of silence may pass, twice, before a monitor says that it hears nothing."""
 
 

@@ -23,10 +23,13 @@ class Desk:
     sender: RecordingSender = field(default_factory=RecordingSender)
     lease: Switch = field(default_factory=Switch)
     later: Later = field(default_factory=Later)
+    ours: frozenset[Partition] = EVERY
     box: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.box = Outbox(self.sender, STATES, HISTORY, self.lease, self.later)
+        self.box = Outbox(
+            self.sender, STATES, HISTORY, self.lease, self.later, lambda partition: partition in self.ours
+        )
 
     def ticks(self) -> list[Sent]:
         self.later.tick()
@@ -66,6 +69,17 @@ def test_S5_the_newest_state_of_70_000_services_leaves_and_none_is_lost() -> Non
     assert len(sent) == 70_000
     assert set(values(sent)) == {b"new"}
     assert len(desk.box) == 0
+
+
+def test_F3_what_the_view_gives_to_another_is_not_sent_even_with_the_lease() -> None:
+    desk = Desk(ours=frozenset({partition_of(WEB)}))
+    assert partition_of(API) != partition_of(WEB)
+    desk.box.put(API, b"a zombie's")
+    desk.box.put(WEB, b"ours")
+    assert values(desk.ticks()) == [b"ours"]
+    assert desk.ticks() == []
+    desk.ours = EVERY
+    assert values(desk.ticks()) == [b"a zombie's"], "the view gives it to this node after all"
 
 
 def test_S5_a_full_queue_keeps_the_rest_for_the_next_tick_in_order() -> None:
