@@ -22,10 +22,10 @@ PLAIN = {bool: "boolean", int: "long", float: "double", str: "string", bytes: "b
 
 
 def expected(hint: Any) -> Any:
-    """The Avro shape of a type hint: records and enums by name and content, unions as sets of branches."""
+    """The Avro shape of a type hint: records and enums by name and content, unions as their branches in one order."""
     shape, arguments = typing.get_origin(hint), typing.get_args(hint)
     if shape in (types.UnionType, typing.Union):
-        return ("union", {repr(expected(argument)) for argument in arguments})
+        return ("union", sorted(repr(expected(argument)) for argument in arguments))
     if shape is tuple:
         return ("array", expected(arguments[0]))
     if shape is not None and issubclass(shape, Mapping):
@@ -42,7 +42,7 @@ def expected(hint: Any) -> Any:
 def written(schema: Any, named: dict[str, Any]) -> Any:
     """The same shape, read from the `.avsc`."""
     if isinstance(schema, list):
-        return ("union", {repr(written(branch, named)) for branch in schema})
+        return ("union", sorted(repr(written(branch, named)) for branch in schema))
     if isinstance(schema, str):
         return named.get(schema.removeprefix("watchbill."), schema)
     match schema["type"]:
