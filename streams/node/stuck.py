@@ -1,8 +1,8 @@
 """Which of a node's producers can send no more, although Kafka answers.
 
-Rule: a client whose records time out in STREAK looks one after the other, while the node's own heartbeat comes back,
-is replaced by a new one. After a broker's orderly restart librdkafka can lose a partition's leader for good (its issue
-5430); nothing but a new client mends that, and without the lease the fault is Kafka's or the network's.
+Rule: a client whose records time out in STREAK looks one after the other, while Kafka answers the node's readers, is
+replaced by a new one. After a broker's orderly restart librdkafka can lose a partition's leader for good (its issue
+5430), and nothing but a new client mends that. Not the lease is asked: the heartbeat may be what the client cannot send.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class StuckProducers:
     def __init__(self, producers: Iterable[Replaceable]) -> None:
         self._seen = [(producer, producer.failed, 0) for producer in producers]
 
-    def look(self, lease_holds: bool) -> None:
+    def look(self, kafka_answers: bool) -> None:
         """Note what failed since the last look, and replace who fails on and on."""
         seen, self._seen = self._seen, []
         for producer, failed, streak in seen:
-            streak = streak + 1 if producer.failed > failed and lease_holds else 0
+            streak = streak + 1 if producer.failed > failed and kafka_answers else 0
             if streak >= STREAK:
                 producer.replace("records time out while Kafka answers")
                 streak = 0

@@ -23,10 +23,10 @@ def test_a_producer_whose_records_time_out_look_after_look_is_replaced_alone() -
     stuck = StuckProducers((failing, well))
     for _ in range(STREAK - 1):
         failing.failed += 5
-        stuck.look(lease_holds=True)
+        stuck.look(kafka_answers=True)
     assert failing.replaced == []
     failing.failed += 1
-    stuck.look(lease_holds=True)
+    stuck.look(kafka_answers=True)
     assert failing.replaced == ["records time out while Kafka answers"]
     assert well.replaced == []
 
@@ -36,11 +36,11 @@ def test_a_look_without_a_failure_or_without_the_lease_begins_anew() -> None:
     stuck = StuckProducers((client,))
     for number in range(3 * STREAK):
         client.failed += number % STREAK != 0
-        stuck.look(lease_holds=True)
+        stuck.look(kafka_answers=True)
     assert client.replaced == [], "it delivers now and then"
     for _ in range(2 * STREAK):
         client.failed += 1
-        stuck.look(lease_holds=False)
+        stuck.look(kafka_answers=False)
     assert client.replaced == [], "without the lease Kafka is away, not the client"
 
 
@@ -49,5 +49,5 @@ def test_after_a_replacement_the_new_client_has_its_own_chance() -> None:
     stuck = StuckProducers((client,))
     for _ in range(2 * STREAK):
         client.failed += 1
-        stuck.look(lease_holds=True)
+        stuck.look(kafka_answers=True)
     assert len(client.replaced) == 2
