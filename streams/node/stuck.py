@@ -2,7 +2,7 @@
 
 Rule: a client whose records time out in STREAK looks one after the other, while Kafka answers the node's readers, is
 replaced by a new one. After a broker's orderly restart librdkafka can lose a partition's leader for good (its issue
-5430), and nothing but a new client mends that. Not the lease is asked: the heartbeat may be what the client cannot send.
+5430), and only a new client mends that. Not the lease is asked: the heartbeat may be what the client cannot send.
 """
 
 from __future__ import annotations
