@@ -19,6 +19,7 @@ from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.leaving import was_out
 from streams.folding.load import load_of
 from streams.folding.server import ServerInfo
+from streams.folding.settling import Settled
 from streams.folding.weights import SERVING
 
 UP = BindingVerdict.UP
@@ -56,7 +57,7 @@ def next_record(
     config: ServiceConfig,
     server: ServerInfo,
     declared: Declared,
-    decided: tuple[State, int],
+    settled: Settled,
     bindings: Collection[BindingFold],
     cause: Cause,
     at_ms: int,
@@ -65,7 +66,7 @@ def next_record(
     flaps: tuple[int, ...] = (),
 ) -> ServiceState:
     """The service's next state record. `at_ms` is when the event happened, `now_ms` when it was folded."""
-    state, up_weight = decided
+    state, up_weight = settled.state, settled.up_weight
     same_state = before is not None and before.state is state
     return ServiceState(
         view_id=declared.view_id,

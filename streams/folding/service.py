@@ -21,11 +21,11 @@ from schemas.probes import ProbeRun, Resolution
 from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, State
 from streams.folding import pacing
 from streams.folding.binding import COUNTED, DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
-from streams.folding.damping import hold_text, is_flap, note_flap
+from streams.folding.damping import is_flap, note_flap
 from streams.folding.events import NO_SOURCE, Claimed, Due, Event, Reported, Resolved, Sender, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.fence import refusal
-from streams.folding.leaving import leave_until, left, was_out
+from streams.folding.leaving import leave_until, was_out
 from streams.folding.load import is_load_news, load_of
 from streams.folding.record import (
     Declared,
@@ -50,7 +50,7 @@ from streams.folding.server import (
     show_unresolved,
     takeover_text,
 )
-from streams.folding.weights import SERVING, decide
+from streams.folding.settling import Settled, settle, settled_text
 
 AGREEING = {
     BindingVerdict.UP: State.UP,
@@ -265,26 +265,16 @@ class ServiceFold:
         at_ms = judged.last_at_ms if judged else now_ms
         return self._publish(declared_by(sender), self._settle(), cause, at_ms, now_ms)
 
-    def _decide(self) -> tuple[State, int]:
-        config, record = self.config, self.record
-        assert config is not None, "a service is decided only while it is configured"
-        if not config.enabled:
-            return left(config, record, self.due_at_ms)
-        counting = [
-            (binding.state, binding.config.weight) for binding in self.bindings.values() if binding.config.counts
-        ]
-        return decide(record.state if record else State.UNKNOWN, counting, config.threshold)
-
     def _publish_judged(self, sender: Sender, judged: list[BindingFold], now_ms: int) -> list[Fact]:
         """Some judgements changed; the cause is the last one that agrees with the state, else the last."""
-        before, decided = self.decided, self._settle()
+        before, settled = self.decided, self._settle()
         if self._flapped(before, now_ms):
-            decided = self._settle()
+            settled = self._settle()
         counting = [binding for binding in judged if binding.config.counts]
-        agreeing = [binding for binding in counting if AGREEING.get(binding.state) is decided[0]]
+        agreeing = [binding for binding in counting if AGREEING.get(binding.state) is settled.state]
         binding = (agreeing or counting or judged)[-1]
-        cause = self._probe_cause(binding, decided[1], sender.source) or self._ownership(sender)
-        return self._publish(declared_by(sender), decided, cause, binding.last_at_ms, now_ms)
+        cause = self._probe_cause(binding, settled.up_weight, sender.source) or self._ownership(sender)
+        return self._publish(declared_by(sender), settled, cause, binding.last_at_ms, now_ms)
 
     def _flapped(self, before: State, now_ms: int) -> bool:
         """Whether the bindings ask for a change that counts towards a hold; if so it is noted (M-20)."""
@@ -295,16 +285,11 @@ class ServiceFold:
         self.flaps, self.due_at_ms = note_flap(self.flaps, held, config.flap_changes, window_ms, now_ms)
         return True
 
-    def _settle(self) -> tuple[State, int]:
-        """What the bindings ask for, noted, and what is shown of it: DOWN while the service is held."""
-        state, up_weight = self._decide()
-        self.decided = state
-        held = self.due_at_ms is not None and self._held and state in SERVING
-        return (State.DOWN if held else state), up_weight
-
-    @property
-    def _held(self) -> bool:
-        return self.due_at_ms is not None and self.config is not None and self.config.enabled
+    def _settle(self) -> Settled:
+        """What is so now; what the bindings ask for is noted."""
+        settled = settle(self)
+        self.decided = settled.decided
+        return settled
 
     def _set_time(self, before: ServiceConfig | None, config: ServiceConfig, reenabled: bool, now_ms: int) -> None:
         """A disable's delay begins or goes on; a hold ends with it, and where nothing is to be held any more."""
@@ -317,12 +302,8 @@ class ServiceFold:
         return self._publish(declared_by(sender), self._settle(), self._ownership(sender), now_ms, now_ms)
 
     def _ownership(self, sender: Sender) -> Cause:
-        text = f"monitored by {sender.node_id} under view {sender.view_id}{self._hold_text()}"
+        text = f"monitored by {sender.node_id} under view {sender.view_id}{settled_text(self)}"
         return cause_of(CauseKind.OWNERSHIP, text, sender.source)
-
-    def _hold_text(self) -> str:
-        config = self.config
-        return hold_text(self.flaps, config.flap_window_ms) if config is not None and self._held else ""
 
     def _publish_paced(self, source: Source, now_ms: int, measured: bool) -> Sequence[Fact]:
         """No judgement changed: a moved load at once, untold news or a moved response time if it is time for them."""
@@ -352,16 +333,14 @@ class ServiceFold:
     def _cause_text(self, binding: BindingFold, up_weight: int) -> str:
         config = self.config
         weighed = f"; weight {up_weight} of {config.threshold}" if config and config.threshold > 0 else ""
-        return binding.cause_text() + weighed + self._hold_text()
+        return binding.cause_text() + weighed + settled_text(self)
 
-    def _publish(
-        self, declared: Declared, decided: tuple[State, int], cause: Cause, at_ms: int, now_ms: int
-    ) -> list[Fact]:
+    def _publish(self, declared: Declared, settled: Settled, cause: Cause, at_ms: int, now_ms: int) -> list[Fact]:
         before, config = self.record, self.config
         assert config is not None, "a service is published only while it is configured"
         bindings, due_at_ms = self.bindings.values(), self.due_at_ms
         record = next_record(
-            before, config, self.server, declared, decided, bindings, cause, at_ms, now_ms, due_at_ms, self.flaps
+            before, config, self.server, declared, settled, bindings, cause, at_ms, now_ms, due_at_ms, self.flaps
         )
         self.record, self.untold = record, None
         facts: list[Fact] = [Publish(record)]
@@ -383,7 +362,8 @@ class ServiceFold:
         """Whether a record already says all that this configuration makes of the service."""
         if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps) or not says(record, config, self.server):
             return False
-        if (record.state, record.up_weight) != self._settle():
+        settled = self._settle()
+        if (record.state, record.up_weight) != (settled.state, settled.up_weight):
             return False
         if (record.load is None) is not (load_of(self.bindings.values()) is None):
             return False
