@@ -7,20 +7,17 @@ small; a binding that changed gets a new number, and whatever an engine still sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from connectors.engine.binding import Binding
-from schemas.config import Setting
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Change, Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService, affected, some_services
 from schemas.parameters.monitors import MONITOR_TYPES
-from streams.folding.events import BindingConfig, ServiceConfig
+from streams.folding.configured import follows_address, service_config, whole
+from streams.folding.events import ServiceConfig
 from streams.ownership.distribution import Placeable, placeable
-
-LOAD = "LOAD"
-"""The type of monitor that measures a load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +145,6 @@ class Inventory:
         return binding
 
 
-def follows_address(bound: MonitorBinding) -> bool:
-    """Whether a monitor probes the service's address, whatever it is, and not one of its own."""
-    return not bound.settings.get("destination_ip")
-
-
 def usual_port(monitor_type: str) -> int | None:
     """Where a type asks another server than the service's own; None if it does not, or if a newer release wrote it."""
     known = MONITOR_TYPES.get(monitor_type)
@@ -162,8 +154,8 @@ def usual_port(monitor_type: str) -> int | None:
 def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding) -> Binding:
     """A binding as engines take it. Windows are what the fold looks back at: more it cannot learn from a run."""
     settings = bound.settings
-    retries, successes = _whole(settings, "retries"), _whole(settings, "success_retries")
-    failures = max(retries, _whole(settings, "alert_retries"))
+    retries, successes = whole(settings, "retries"), whole(settings, "success_retries")
+    failures = max(retries, whole(settings, "alert_retries"))
     if settings["reverse"] is True:
         failures, successes = successes, failures
     else:  # a run of announcements is no run of UP, but the fold counts it towards success_retries
@@ -176,54 +168,18 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         monitor_name=bound.monitor_name,
         kind=bound.type,
         ip=str(settings.get("destination_ip") or service.ip),
-        port=_whole(settings, "destination_port", usual_port(bound.type) or service.port),
-        interval_ms=_whole(settings, "interval_ms"),
-        timeout_ms=_whole(settings, "response_timeout_ms"),
+        port=whole(settings, "destination_port", usual_port(bound.type) or service.port),
+        interval_ms=whole(settings, "interval_ms"),
+        timeout_ms=whole(settings, "response_timeout_ms"),
         window=failures,
         up_window=successes,
-        down_time_ms=_whole(settings, "down_time_ms"),
-        down_after=_whole(settings, "failure_retries") or retries,
+        down_time_ms=whole(settings, "down_time_ms"),
+        down_after=whole(settings, "failure_retries") or retries,
         reverse=settings["reverse"] is True,
         weight=bound.weight,
-        deviation_ms=_whole(settings, "deviation_ms"),
+        deviation_ms=whole(settings, "deviation_ms"),
         source_ip=str(settings.get("source_ip") or ""),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
-    )
-
-
-def service_config(service: MonitoredService) -> ServiceConfig:
-    """A service as its fold takes it."""
-    return ServiceConfig(
-        entity_id=service.entity_id,
-        name=service.name,
-        ip_address=service.ip,
-        port=service.port,
-        enabled=service.enabled,
-        threshold=service.threshold,
-        bindings=tuple([_binding_config(bound) for bound in service.bindings]) if service.health_monitor else (),
-        leave_ms=service.leave_ms,
-        graceful=service.graceful,
-        flap_changes=service.flap_changes,
-        flap_window_ms=service.flap_window_ms,
-        domain=service.domain.name if service.domain else "",
-    )
-
-
-def _binding_config(bound: MonitorBinding) -> BindingConfig:
-    return BindingConfig(
-        monitor_id=bound.monitor_id,
-        weight=bound.weight,
-        counts=bound.counts,
-        retries=_whole(bound.settings, "retries"),
-        failure_retries=_whole(bound.settings, "failure_retries"),
-        success_retries=_whole(bound.settings, "success_retries"),
-        monitor_name=bound.monitor_name,
-        follows_address=follows_address(bound),
-        alert_retries=_whole(bound.settings, "alert_retries"),
-        slow_above_us=_whole(bound.settings, "response_timeout_ms")
-        * _whole(bound.settings, "response_timeout_threshold")
-        * 10,
-        measures=bound.enabled and bound.type == LOAD,
     )
 
 
@@ -231,8 +187,3 @@ def _probing(service: MonitoredService) -> tuple[object, ...]:
     """What of a service its engine bindings depend on."""
     at = (service.ip, service.port, service.domain is None)
     return service.name, at, service.enabled, service.health_monitor, service.bindings
-
-
-def _whole(settings: Mapping[str, Setting], name: str, default: int = 0) -> int:
-    value = settings.get(name)
-    return value if isinstance(value, int) else default
