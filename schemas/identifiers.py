@@ -45,6 +45,12 @@ def command_of(entity: EntityId) -> int:
     return int(entity.partition("-")[0])
 
 
+def order_of(entity: EntityId) -> tuple[int, int]:
+    """Entities in the order in which they were added, compared as numbers: `9-0` comes before `10-0`."""
+    offset, _, index = entity.partition("-")
+    return int(offset), int(index)
+
+
 def entity_id(offset: int, index: int) -> EntityId:
     """The id of the entity added by operation `index` of the command at `offset` of config-commands."""
     return EntityId(f"{offset}-{index}")

@@ -27,7 +27,8 @@ from schemas.states import (
 from schemas.topics import SERVICE_STATES, topic_name
 from streams.cli.show_read import Knowledge
 from streams.cli.show_words import NO_STATE_YET
-from streams.ownership.owner import owner
+from streams.ownership.dynamic import is_dynamic, lead_of
+from streams.ownership.owner import OwnerKind, owner_of_kind
 from streams.ownership.placement import place
 
 Data = dict[str, Any]
@@ -82,9 +83,9 @@ def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:
     """Who is to monitor a service by the view in force; None for an internal one, and where nobody can."""
     if service.internal:
         return None
-    view, groups = known.view, frozenset(service.node_groups)
-    hosts = {member.node for member in view.members if member.hosts(groups)}
-    return owner(service.entity_id, hosts, place(view.nodes), view)
+    lead = lead_of(services(known.entities)) if is_dynamic(service) else None
+    kind = OwnerKind(partition_of(service.entity_id), frozenset(service.node_groups), lead=lead)
+    return owner_of_kind(kind, place(known.view.nodes), known.view)
 
 
 def _service(service: MonitoredService, state: ServiceState | None) -> Data:

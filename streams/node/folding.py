@@ -12,7 +12,7 @@ from structlog import get_logger
 
 from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
-from schemas.identifiers import EntityId, NodeId, Partition, ViewId, command_of
+from schemas.identifiers import EntityId, NodeId, ViewId, command_of
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
 from streams.agents.config_agent import ConfigAgent
 from streams.agents.config_recovery import recover
@@ -29,7 +29,7 @@ from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
-from streams.ownership.owner import owner_in_partition
+from streams.ownership.owner import OwnerKind, owner_of_kind
 from streams.ownership.placement import place
 from streams.tables.outbox import Outbox
 
@@ -81,7 +81,7 @@ class Folding:
             host.lease.holds,
             host.quarantine,
         )
-        self._owner_in_partition = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
+        self._owner_of_kind = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
         self._rounds = 0
         self._awaited: Assignment | None = None
         self._store: Any = None
@@ -164,11 +164,8 @@ class Folding:
         known = self._host.monitoring.inventory.placeables.get(service_id)
         if known is None:
             return None
-        return self._owner_in_partition(view_id, known.partition, known.node_groups)
+        return self._owner_of_kind(view_id, known.kind)
 
-    def _work_out_owner(self, view_id: ViewId, partition: Partition, node_groups: frozenset[str]) -> NodeId | None:
+    def _work_out_owner(self, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
         view = self._host.views.kept(view_id)
-        if view is None:
-            return None
-        hosts = frozenset(member.node for member in view.members if member.hosts(node_groups))
-        return owner_in_partition(partition, hosts, place(view.nodes), view)
+        return None if view is None else owner_of_kind(kind, place(view.nodes), view)

@@ -18,6 +18,7 @@ from schemas.parameters.monitors import MONITOR_TYPES
 from streams.folding.configured import follows_address, service_config, whole
 from streams.folding.events import ServiceConfig
 from streams.ownership.distribution import Placeable, placeable
+from streams.ownership.dynamic import DynamicServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Inventory:
         self._addresses: dict[EntityId, tuple[str, ...]] = {}
         """Of domain-based services that this node watches: where they are probed now (D-1)."""
         self._configs: dict[EntityId, ServiceConfig] = {}
+        self._dynamic = DynamicServices()
         self._next_number = 1
 
     def apply(self, changes: Iterable[Change]) -> InventoryChange:
@@ -76,6 +78,7 @@ class Inventory:
                 removed += self._forget_numbers(service_id)
                 if service is not None:
                     added += self._number(service)
+        placement_changed |= self._follow_lead()
         return InventoryChange(touched, placement_changed, tuple(added), tuple(removed))
 
     def config_of(self, service_id: EntityId) -> ServiceConfig | None:
@@ -105,6 +108,7 @@ class Inventory:
         before = self.placeables.get(service_id)
         self._configs.pop(service_id, None)
         self.timed.discard(service_id)
+        self._dynamic.note(service_id, service)
         if service is None:
             del self.services[service_id]
             del self.placeables[service_id]
@@ -113,9 +117,17 @@ class Inventory:
         self._configs[service_id] = service_config(service)  # now, and not in the middle of a takeover
         if service.flap_changes if service.enabled else service.leave_ms:
             self.timed.add(service_id)
-        after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal)
+        lead = self._dynamic.lead if service_id in self._dynamic else None
+        after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal, lead=lead)
         self.placeables[service_id] = after
         return before != after
+
+    def _follow_lead(self) -> bool:
+        """DRTM services have one owner: whether they are placed anew because another of them is the first (T12)."""
+        moved = self._dynamic.settle()
+        for service_id in moved:
+            self.placeables[service_id] = replace(self.placeables[service_id], lead=self._dynamic.lead)
+        return bool(moved)
 
     def _forget_numbers(self, service_id: EntityId) -> tuple[int, ...]:
         numbers = self._numbers.pop(service_id, ())

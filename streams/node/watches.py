@@ -48,6 +48,8 @@ class Watches:
         self._watches: dict[EntityId, Watch] = {}
         self._heard: ViewId = NO_VIEW
         """The latest view that a state spoke of: the states can be ahead of the views."""
+        self._moved_within: frozenset[EntityId] = frozenset()
+        """Got from another owner within the view held, by a change of configuration: states of it may be that one's."""
         self.unconfirmed: set[EntityId] = set()
         """Claimed, and no state that names this node as owner has come back yet."""
 
@@ -80,9 +82,11 @@ class Watches:
         )
         self._view = view
         gained = self._distribution.probed - before.probed
+        same_view = view.view_id == before.view_id
+        self._moved_within = (self._moved_within | (gained & before.standings.keys())) if same_view else frozenset()
         affected = (
             (self._distribution.probed | set(self._watches))
-            if view.view_id != before.view_id
+            if not same_view
             else (gained | (set(self._watches) - self._distribution.probed))
         )
         started, stopped = self._reconsider(affected)
@@ -111,12 +115,17 @@ class Watches:
         watch = self._watches.get(service)
         if watch is None:
             return False
-        if view_id == watch.flag and watch.duty is Duty.OWN:
+        if view_id == watch.flag and watch.duty is Duty.OWN and service not in self._moved_within:
             self.unconfirmed.discard(service)  # under the view of this node's flag a state is this node's own
         return watch.duty is Duty.HOLD or service in self.unconfirmed or view_id > self._view.view_id
 
     def presumed(self, service: EntityId, view_id: ViewId) -> LastState | None:
-        """What a state of the view held says to an old owner by its head alone: the owner of that view wrote it."""
+        """What a state of the view held says to an old owner by its head alone: the owner of that view wrote it.
+
+        One that owned under this very view may have written it itself: then the head alone says nothing.
+        """
+        if self.flag(service) == view_id:
+            return None
         standing = self._distribution.standings.get(service)
         if standing is None or standing.owner in (None, self._node) or view_id != self._view.view_id:
             return None

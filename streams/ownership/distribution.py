@@ -1,8 +1,8 @@
 """What this node has to do with each service under a view: the V-3 decision, and the difference between two views.
 
 Rule: five questions in a fixed order, the table `_QUESTIONS`; the first that says no gives the role, and only who
-passes them all is judged as owner. The answer depends on (partition, node groups, internal) and not on the service,
-so it is worked out once for each such kind and looked up for 70,000 services: a view change costs tens of
+passes them all is judged as owner. The answer depends on the service's kind (`owner.OwnerKind`) and not on itself, so
+it is worked out once for each such kind and looked up for 70,000 services: a view change costs tens of
 milliseconds. Why not keep it up to date in place: a full recomputation at each view change and at each add, delete
 and rename (O-5) has no state that could drift, and the difference of two results is what the engines need anyway.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from schemas.identifiers import PARTITIONS, EntityId, NodeId, Partition, ViewId, partition_of
-from streams.ownership.owner import owner_in_partition
+from streams.ownership.owner import Lead, OwnerKind, owner_of_kind
 from streams.ownership.placement import Placement, place
 from streams.ownership.view import Member, View
 
@@ -43,11 +43,13 @@ class Placeable:
     node_groups: frozenset[str]
     internal: bool
     partition: Partition
-    kind: tuple[Partition, frozenset[str], bool] = field(init=False, repr=False, compare=False)
+    lead: Lead | None = None
+    """Of a DRTM service: where its owner is looked up (T12, DR-4)."""
+    kind: OwnerKind = field(init=False, repr=False, compare=False)
     """All that its owner depends on: services of one kind have one standing."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", (self.partition, self.node_groups, self.internal))
+        object.__setattr__(self, "kind", OwnerKind(self.partition, self.node_groups, self.internal, self.lead))
 
 
 def placeable(
@@ -56,9 +58,10 @@ def placeable(
     node_groups: frozenset[str] = frozenset(),
     internal: bool = False,
     partitions: int = PARTITIONS,
+    lead: Lead | None = None,
 ) -> Placeable:
     """A placeable with its partition computed, once, when the entity is folded. No node group: every node hosts it."""
-    return Placeable(entity_id, name, node_groups, internal, partition_of(entity_id, partitions))
+    return Placeable(entity_id, name, node_groups, internal, partition_of(entity_id, partitions), lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,7 @@ def distribute(
     """
     placement = place(view.nodes, partitions)
     local = _local_member(view, node, incarnation)
-    known: dict[tuple[Partition, frozenset[str], bool], tuple[Standing, bool]] = {}
+    known: dict[OwnerKind, tuple[Standing, bool]] = {}
     standings: dict[EntityId, Standing] = {}
     probed: list[EntityId] = []
     for service in services:
@@ -164,8 +167,7 @@ def _decide(
     refusal = next((role for holds, role in _QUESTIONS if not holds(case)), None)
     if refusal in (Role.STANDALONE, Role.INTERNAL):
         return Standing(refusal, node)
-    hosts = frozenset(member.node for member in view.members if member.hosts(service.node_groups))
-    elected = None if service.internal else owner_in_partition(service.partition, hosts, placement, view)
+    elected = None if service.internal else owner_of_kind(service.kind, placement, view)
     if refusal is not None:
         return Standing(refusal, elected)
     return Standing(Role.OWNER if elected == node else Role.NOT_OWNER, elected)

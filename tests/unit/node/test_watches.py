@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemas.identifiers import EntityId, NodeId, ViewId
 from streams.node.watches import NO_CHANGE, Change, Watches
 from streams.ownership.distribution import Placeable, placeable
 from streams.ownership.handover import Duty, LastState
-from streams.ownership.owner import owner_in_partition
+from streams.ownership.owner import Lead, owner_in_partition
 from streams.ownership.placement import place
 from streams.ownership.view import Member, View
 
@@ -202,3 +204,32 @@ def test_a_restarted_node_is_not_the_member_that_its_earlier_run_was() -> None:
     seat = Seat("run2")
     assert seat.watches.redistribute(TWO, SERVICES) == NO_CHANGE
     assert seat.watches.redistribute(view(9, B0, B1, incarnation="run2"), SERVICES).started == of(B0, TWO)
+
+
+def test_O5_DR4_who_lost_a_service_within_a_view_is_not_relieved_by_its_own_state() -> None:
+    seat = Seat()
+    two, moved = view(7, B0, B1), SERVICES[0]
+    elsewhere = led_to(B1, two, moved)
+    seat.watches.redistribute(two, [led_to(B0, two, moved)])
+    assert seat.watches.redistribute(two, [elsewhere]).stopped == frozenset()
+    assert seat.watches.presumed(moved.entity_id, two.view_id) is None, "the state may be this node's own"
+    assert seat.heard(moved.entity_id, 7, B0) == NO_CHANGE
+    assert seat.watches.duty(moved.entity_id) is Duty.HOLD
+    assert seat.heard(moved.entity_id, 7, B1).stopped == {moved.entity_id}
+
+
+def test_O5_DR4_a_state_of_the_owner_before_it_within_the_view_confirms_no_claim() -> None:
+    seat = Seat()
+    two, moved = view(7, B0, B1), SERVICES[0]
+    seat.watches.redistribute(two, [led_to(B1, two, moved)])
+    assert seat.watches.redistribute(two, [led_to(B0, two, moved)]).to_claim == {moved.entity_id}
+    seat.heard(moved.entity_id, 7, B1)
+    assert seat.watches.unconfirmed == {moved.entity_id}
+    seat.heard(moved.entity_id, 7, B0)
+    assert seat.watches.unconfirmed == set()
+
+
+def led_to(node: NodeId, held: View, service: Placeable) -> Placeable:
+    """The service as a DRTM one whose first is owned by this node."""
+    partition = place(held.nodes).partitions_of(node)[0]
+    return replace(service, lead=Lead(partition, frozenset()))
