@@ -24,6 +24,14 @@ class State(Enum):
     GOING_OUT_OF_SERVICE = "GOING_OUT_OF_SERVICE"
 
 
+class PathMonitoring(Enum):
+    """Who decides by the paths to a service: nobody, each node for itself, or its owner for all (P-5)."""
+
+    OFF = "OFF"
+    INDIVIDUAL = "INDIVIDUAL"
+    TOGETHER = "TOGETHER"
+
+
 class CauseKind(Enum):
     """What kind of event made this record."""
 
@@ -135,7 +143,8 @@ class ServiceState:
 
     `ip_address` is empty for a domain-based service whose name has not been resolved yet. `due_at_ms` is when time
     alone changes the state: the end of a graceful disable's delay, or of a hold at DOWN after flapping. `flaps` are the
-    instants of the last changes that count towards such a hold.
+    instants of the last changes that count towards such a hold. `path_state` is of all operational nodes that host it
+    as of this record: DOWN if one of them cannot reach it; what each reports is on `path-reports`.
     """
 
     view_id: ViewId
@@ -162,6 +171,7 @@ class ServiceState:
     domain: DomainInfo | None = None
     due_at_ms: int | None = None
     flaps: tuple[int, ...] = ()
+    path_monitoring: PathMonitoring = PathMonitoring.OFF
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,11 +106,16 @@ def start_node(
     node_groups: Sequence[str] = (),
     session_timeout_s: float = SESSION_TIMEOUT_S,
     log_level: str = "info",
+    prefix: Sequence[str] = (),
 ) -> NodeProcess:
-    """Start a node; it joins by itself. Its log is `<log_dir>/<node>.log`, appended to."""
+    """Start a node; it joins by itself. Its log is `<log_dir>/<node>.log`, appended to.
+
+    `prefix`: a command that becomes the node, such as `ip netns exec NAME`; the node's engines are its children.
+    """
     log_dir.mkdir(parents=True, exist_ok=True)
     log_path = log_dir / f"{node_id}.log"
-    arguments = [sys.executable, "-m", "streams.cli.main", "node", "--id", node_id, "--bootstrap", bootstrap]
+    arguments = [*prefix, sys.executable, "-m", "streams.cli.main"]
+    arguments += ["node", "--id", node_id, "--bootstrap", bootstrap]
     arguments += ["--cluster", cluster, "--engines", str(engines), "--session-timeout", str(session_timeout_s)]
     arguments += ["--log-level", log_level]
     if web_port is not None:

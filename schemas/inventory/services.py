@@ -20,6 +20,7 @@ from schemas.parameters.kinds import table_of
 from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.parameters.parameter import Shape
 from schemas.parameters.reading import code_ranges, is_domain
+from schemas.states import PathMonitoring
 
 ProbeSetting: TypeAlias = "Setting | tuple[tuple[int, int], ...]"
 
@@ -79,6 +80,13 @@ class MonitoredService:
     flap_changes: int = 0
     """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
     flap_window_ms: int = 0
+
+    @property
+    def path_monitoring(self) -> PathMonitoring:
+        """Who decides by the paths to it."""
+        if not self.path_monitor:
+            return PathMonitoring.OFF
+        return PathMonitoring.INDIVIDUAL if self.path_monitor_individual else PathMonitoring.TOGETHER
 
 
 def effective(entity: ConfigEntity) -> Mapping[str, Setting]:
