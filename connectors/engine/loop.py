@@ -2,7 +2,7 @@
 
 Rule (C-6): it begins what is due, hears the events that come, looks at deadlines, reports, begins again. Events come
 before deadlines, so a reply that lies in the kernel while this process was held up counts; and the time it was held up
-is not counted against the targets. Nothing here knows a protocol or a byte of one.
+is not counted against the targets, nor that they hung up meanwhile. Nothing here knows a protocol or a byte of one.
 """
 
 from __future__ import annotations
@@ -29,9 +29,13 @@ from connectors.probes.contract import Wire
 from connectors.probes.kinds import broken
 from connectors.probes.outcome import Outcome, down, inconclusive
 from connectors.probes.policy import enforce
-from schemas.probes import Reason
+from schemas.probes import Reason, Verdict
 
 MS = 1_000_000
+
+DOWN = Verdict.DOWN
+HUNG_UP = (Reason.CLOSED, Reason.RESET)
+"""What a target does to those that keep it waiting."""
 
 
 class ProbeLoop:
@@ -218,6 +222,8 @@ class ProbeLoop:
         self._due.put(due_ms, entry)
 
     def _conclude(self, entry: Entry, outcome: Outcome, response_us: int) -> None:
+        if outcome.verdict is DOWN and outcome.reason in HUNG_UP:
+            outcome = self._excused(entry, outcome)
         self._in_flight -= 1
         entry.stage = IDLE
         entry.deadline_ms = NEVER
@@ -233,6 +239,15 @@ class ProbeLoop:
             entry.downs = 0
         if entry.learning is not None:
             entry.timeout_ms = entry.learning.observe(outcome.verdict, response_us, entry.downs >= entry.down_after)
+
+    def _excused(self, entry: Entry, outcome: Outcome) -> Outcome:
+        """A target that hung up while this process stood still may have been kept waiting by us."""
+        lived_ms = self._now_ns // MS - entry.started_ns // MS
+        held_up_ms = lived_ms - (self._patient_ms - (entry.deadline_ms - entry.timeout_ms - 1))
+        if entry.deadline_ms == NEVER or held_up_ms <= entry.timeout_ms:
+            return outcome
+        text = f"this node stood still for {held_up_ms / 1000:.1f} s, and the target hung up: {outcome.detail}"
+        return inconclusive(Reason.LOCAL_ERROR, text)
 
     def broken(self, entry: Entry, error: Exception) -> None:
         """A kind or a transport has a bug: say so in the verdict, and go on with the neighbours."""
