@@ -64,7 +64,7 @@ def window_needs_changes(given: Settings, effective: Settings) -> str | None:
 
 HEALTH = (
     Parameter("threshold", Shape.NUMBER, "weight of UP monitors needed; 0: every one must be UP", 0, 0, 65_535),
-    Parameter("health_monitor", Shape.SWITCH, "no: its monitors do not decide its state", True),
+    Parameter("health_monitor", Shape.SWITCH, "no: it is not probed, and counts as UP", True),
     Parameter(
         "flap_changes",
         Shape.NUMBER,

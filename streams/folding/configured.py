@@ -32,6 +32,7 @@ def service_config(service: MonitoredService) -> ServiceConfig:
         flap_changes=service.flap_changes,
         flap_window_ms=service.flap_window_ms,
         domain=service.domain.name if service.domain else "",
+        monitored=service.health_monitor,
     )
 
 

@@ -68,6 +68,8 @@ class ServiceConfig:
     """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
     flap_window_ms: int = 60_000
     domain: str = ""
+    monitored: bool = True
+    """Off (`health_monitor: no`): nothing probes it, and it counts as UP."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,6 +170,8 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
         changes.append(disabled_text(record, config))
     if before is not None and _damping(before) != _damping(config):
         changes.append("flap damping")
-    if before is None or before.bindings != config.bindings:
+    if before is not None and before.monitored != config.monitored:
+        changes.append("health_monitor is on" if config.monitored else "health_monitor is off: it counts as UP")
+    elif before is None or before.bindings != config.bindings:
         changes.append("bindings")
     return "configuration: " + ", ".join(changes)

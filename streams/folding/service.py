@@ -295,7 +295,7 @@ class ServiceFold:
         """A disable's delay begins or goes on; a hold ends with it, and where nothing is to be held any more."""
         if not config.enabled:
             self.due_at_ms, self.flaps = leave_until(before, config, self.record, self.due_at_ms, now_ms), ()
-        elif reenabled or not config.flap_changes:
+        elif reenabled or not (config.flap_changes and config.monitored):
             self.due_at_ms, self.flaps = None, ()
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:

@@ -1,6 +1,7 @@
 """Step 7g: from what the bindings ask for to what is shown: the layers that a service's state passes through.
 
-Rule: first what is asked for (`asked`: the disable, or the judged bindings against the threshold), then every layer of
+Rule: first what is asked for (`asked`: the disable, or the judged bindings against the threshold; a service without
+health monitoring counts as UP, as NetScaler has it), then every layer of
 `LAYERS` in its order; each takes the state so far and gives it back or another. So whatever may overrule the bindings
 is one function and one row here, and `explain` can name the layer that made the difference. Why not conditions inside
 the fold: four features that each touch the same three methods cannot be read, or tested, one by one.
@@ -67,11 +68,13 @@ def settle(grounds: Grounds) -> Settled:
 
 
 def asked(grounds: Grounds) -> tuple[State, int]:
-    """(state, weight UP) that the disable, or else the bindings ask for."""
+    """(state, weight UP) that the disable asks for, or the lack of health monitoring, or else the bindings."""
     config, record = grounds.config, grounds.record
     assert config is not None, "a service is decided only while it is configured"
     if not config.enabled:
         return left(config, record, grounds.due_at_ms)
+    if not config.monitored:
+        return State.UP, 0
     counting = [(each.state, each.config.weight) for each in grounds.bindings.values() if each.config.counts]
     return decide(record.state if record else State.UNKNOWN, counting, config.threshold)
 
@@ -82,7 +85,13 @@ def held_text(grounds: Grounds) -> str:
     return hold_text(grounds.flaps, config.flap_window_ms) if config is not None and is_held(grounds) else ""
 
 
-TEXTS: tuple[Callable[[Grounds], str], ...] = (held_text,)
+def unmonitored_text(grounds: Grounds) -> str:
+    """What a cause says of a service that nothing probes."""
+    config = grounds.config
+    return "; health_monitor is off: it counts as UP" if config and config.enabled and not config.monitored else ""
+
+
+TEXTS: tuple[Callable[[Grounds], str], ...] = (unmonitored_text, held_text)
 """What the layers that hold the state now have to say, each empty where it does nothing."""
 
 

@@ -169,6 +169,7 @@ def test_a_service_without_health_monitor_has_nothing_to_fold_or_probe() -> None
     config = desk.inventory.config_of(desk.of(Kind.SERVICE, "web1"))
     assert config is not None
     assert config.bindings == ()
+    assert not config.monitored
 
 
 def test_V6_a_removed_service_leaves_nothing_behind() -> None:
