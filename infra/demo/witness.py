@@ -20,7 +20,7 @@ from schemas.identifiers import EntityId, NodeId
 from schemas.states import ServiceState
 from streams.ownership.owner import owner
 from streams.ownership.placement import place
-from streams.ownership.view import EMPTY_VIEW, Member, ProposedView, View, accept
+from streams.ownership.view import EMPTY_VIEW, View, accept, proposed_view
 
 LOOK_AGAIN_S = 0.05
 """Longest time between two looks: what nodes and processes do wakes nobody."""
@@ -123,7 +123,7 @@ class Witness:
             self._woken.notify_all()
 
     def _view_read(self, offset: int, change: ViewChange) -> None:
-        outcome = accept(self._view, proposed(change), offset)
+        outcome = accept(self._view, proposed_view(change), offset)
         if isinstance(outcome, View):
             self._view = outcome
             self.on_view(outcome, change.proposed_at_ms)
@@ -131,11 +131,3 @@ class Witness:
     def _node_read(self, _: NodeId, status: NodeStatus | None) -> None:
         if status is not None:
             self.on_node(status)
-
-
-def proposed(change: ViewChange) -> ProposedView:
-    """A record of `views` as the pure rule takes it."""
-    members = tuple(
-        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
-    )
-    return ProposedView(change.prev_view, change.generation, members, change.proposer)

@@ -18,7 +18,7 @@ from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Entities
 from schemas.states import ServiceState
 from streams.cli.output import ExitCode, fail
-from streams.ownership.view import EMPTY_VIEW, Member, ProposedView, Refused, View, accept
+from streams.ownership.view import EMPTY_VIEW, Refused, View, accept, proposed_view
 
 CONNECT_S = 3.0
 
@@ -89,14 +89,6 @@ def decided(records: list[tuple[int, ViewChange]]) -> tuple[ViewRecord, ...]:
         found.append(ViewRecord(offset, change, held, outcome))
         held = outcome if isinstance(outcome, View) else held
     return tuple(found)
-
-
-def proposed_view(change: ViewChange) -> ProposedView:
-    """The record as the pure rule takes it."""
-    members = tuple(
-        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
-    )
-    return ProposedView(change.prev_view, change.generation, members, change.proposer)
 
 
 def kafka_address(bootstrap: str | None, data_dir: Path | None = None) -> str:

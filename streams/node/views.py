@@ -15,7 +15,7 @@ from structlog import get_logger
 from schemas.cluster import ViewChange, ViewMember
 from schemas.identifiers import NodeId, ViewId
 from streams.ownership.placement import place
-from streams.ownership.view import EMPTY_VIEW, Member, ProposedView, View, accept
+from streams.ownership.view import EMPTY_VIEW, Member, View, accept, proposed_view
 
 log = get_logger()
 
@@ -86,11 +86,3 @@ class Views:
         """Partitions of each operational node under the view held."""
         placement = place(self.held.nodes)
         return {node: len(placement.partitions_of(node)) for node in self.held.nodes}
-
-
-def proposed_view(change: ViewChange) -> ProposedView:
-    """The record as the pure rule takes it."""
-    members = tuple(
-        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
-    )
-    return ProposedView(change.prev_view, change.generation, members, change.proposer)

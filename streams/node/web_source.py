@@ -24,8 +24,8 @@ from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
-from streams.node.views import Views, proposed_view
-from streams.ownership.view import EMPTY_VIEW, View, accept
+from streams.node.views import Views
+from streams.ownership.view import EMPTY_VIEW, View, accept, proposed_view
 from streams.tables.outbox import Outbox
 from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
 

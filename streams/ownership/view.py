@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from schemas.cluster import ViewChange
 from schemas.identifiers import NO_VIEW, NodeId, ViewId
 
 
@@ -62,6 +63,14 @@ class ProposedView:
     generation: int
     members: tuple[Member, ...]
     proposer: NodeId
+
+
+def proposed_view(change: ViewChange) -> ProposedView:
+    """The record as the rule takes it."""
+    members = tuple(
+        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
+    )
+    return ProposedView(change.prev_view, change.generation, members, change.proposer)
 
 
 class RefusalReason(Enum):

@@ -28,8 +28,11 @@ from schemas.parameters.monitors import MONITOR_TYPES
 from schemas.probes import ProbeResults
 from schemas.states import ServiceState, ServiceTransition, State
 from schemas.topics import PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS, Topic, topic_name
-from streams.ownership.view import View, fold_views
-from tests.integration.promise import Audit, HostsOf, StateRecord, audit, everywhere, owner_in, proposed
+from streams.audit.findings import StateRecord
+from streams.audit.past_config import PastConfig
+from streams.audit.promise import Audit, audit
+from streams.audit.reigns import owner_in
+from streams.ownership.view import View, fold_views, proposed_view
 from tests.integration.targets import Farm, Target
 from tests.waiting import wait_until
 
@@ -110,7 +113,7 @@ class Cluster:
 
     def view(self) -> View:
         """The view in force, folded from every proposal that was read."""
-        return fold_views((offset, proposed(change)) for offset, change in self.control.views())
+        return fold_views((offset, proposed_view(change)) for offset, change in self.control.views())
 
     def expected_owners(self, names: Iterable[str]) -> dict[str, NodeId | None]:
         """Who is to own these services in the view in force, by the pure rule."""
@@ -191,17 +194,17 @@ class Cluster:
         found = decoded(self.records(QUARANTINE), QuarantinedRecord)
         return {f"{record.topic}/{record.partition}/{record.offset}": record for record in found}
 
-    def audit(self, hosts_of: HostsOf = everywhere) -> Audit:
+    def audit(self, config: PastConfig | None = None) -> Audit:
         """The promise, checked on the whole log as of now."""
         views = [
             (record.offset(), decode(ViewChange, record.value()))
             for record in readable(self.records(VIEWS), ViewChange)
         ]
-        return audit(views, state_records(self.records(SERVICE_STATES)), hosts_of)
+        return audit(views, state_records(self.records(SERVICE_STATES)), config)
 
-    def check_promise(self, hosts_of: HostsOf = everywhere, *, allow_ineffective: bool = False) -> Audit:
+    def check_promise(self, config: PastConfig | None = None, *, allow_ineffective: bool = False) -> Audit:
         """Assert that the log keeps the promise; without zombies, that no ineffective record was written at all."""
-        audited = self.audit(hosts_of)
+        audited = self.audit(config)
         assert not audited.breaches, "\n".join(f"{breach.fault.name}: {breach}" for breach in audited.breaches)
         if not allow_ineffective:
             assert not audited.ineffective, audited.ineffective[:5]

@@ -17,6 +17,7 @@ from schemas.identifiers import NO_VIEW, partition_of
 from schemas.probes import ProbeResults, Reason, Verdict
 from schemas.states import BindingVerdict, CauseKind, ServiceState, State
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES
+from streams.audit.promise import foreign_results
 from tests.integration.cluster import (
     Cluster,
     add_monitor,
@@ -27,7 +28,6 @@ from tests.integration.cluster import (
     unbind,
 )
 from tests.integration.conftest import delete_topics
-from tests.integration.promise import foreign_results
 from tests.integration.raw import raw_producer, send_raw
 from tests.integration.targets import Ailment
 from tests.waiting import wait_until
@@ -50,7 +50,7 @@ def test_O4_O6_every_service_is_up_and_has_the_owner_that_the_view_gives(flow: C
     assert flow.owners(NAMES) == flow.expected_owners(NAMES)
     assert set(flow.owners(NAMES).values()) == {"b0", "b1", "b2"}
     audited = flow.check_promise()
-    assert not foreign_results(audited.views, flow.probe_results())
+    assert not foreign_results(audited.reigns, flow.probe_results())
 
 
 def test_V4_the_first_record_of_a_service_declares_its_owner(flow: Cluster) -> None:

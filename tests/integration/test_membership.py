@@ -17,10 +17,10 @@ from schemas.cluster import Phase
 from schemas.identifiers import NodeId
 from schemas.states import ServiceTransition, State
 from schemas.topics import SERVICE_TRANSITIONS
+from streams.audit.promise import foreign_results
 from streams.ownership.placement import moved, place
 from tests.integration.cluster import NODE_IDS, Cluster, add_monitor, decoded, prepared, running
 from tests.integration.conftest import delete_topics
-from tests.integration.promise import foreign_results
 from tests.integration.targets import Ailment
 from tests.waiting import wait_until
 
@@ -107,7 +107,7 @@ def test_V8_T5_a_leave_by_sigterm_costs_no_probe_and_no_state(cluster: Cluster) 
     assert max(gaps(cluster, started_s, ended_s).values()) < GAP_S
     wait_until(lambda: cluster.control.nodes()[NodeId("b1")].phase is Phase.LEFT, 5, "b1 has said that it left")
     audited = cluster.check_promise()
-    assert not foreign_results(audited.views, cluster.probe_results())
+    assert not foreign_results(audited.reigns, cluster.probe_results())
 
 
 def test_V8_F1_the_services_of_a_killed_node_are_taken_over(cluster: Cluster) -> None:
@@ -130,7 +130,7 @@ def test_O6_every_node_holds_the_same_view_and_only_owners_probe(cluster: Cluste
     assert {status.view_id for status in statuses} == {cluster.view().view_id}
     audited = cluster.check_promise()
     assert cluster.owners(NAMES) == cluster.expected_owners(NAMES)
-    assert not foreign_results(audited.views, cluster.probe_results())
+    assert not foreign_results(audited.reigns, cluster.probe_results())
 
 
 def test_F3_a_node_that_slept_past_its_session_writes_nothing_that_counts_and_comes_back(cluster: Cluster) -> None:
@@ -183,5 +183,5 @@ def test_V1_V2_nodes_that_start_at_once_make_one_line_of_views(broker: Broker, t
         audited = cluster.check_promise()
         assert audited.last_view.nodes == ("a0", "a1")
         assert cluster.owners(NAMES[:8]) == cluster.expected_owners(NAMES[:8])
-        assert not foreign_results(audited.views, cluster.probe_results())
+        assert not foreign_results(audited.reigns, cluster.probe_results())
     delete_topics(broker.bootstrap, "coldstart")

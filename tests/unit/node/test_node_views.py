@@ -6,8 +6,8 @@ import asyncio
 
 from schemas.cluster import ViewChange, ViewMember
 from schemas.identifiers import NO_VIEW, PARTITIONS, NodeId, ViewId
-from streams.node.views import KEPT_VIEWS, Views, proposed_view
-from streams.ownership.view import EMPTY_VIEW, Member, View, accept
+from streams.node.views import KEPT_VIEWS, Views
+from streams.ownership.view import EMPTY_VIEW, Member, View, accept, proposed_view
 
 B0, B1 = NodeId("b0"), NodeId("b1")
 

@@ -6,69 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.cluster import ViewChange, ViewMember
-from schemas.identifiers import EntityId, NodeId, ViewId, entity_id, partition_of
-from schemas.probes import PathState, ProbeResults
-from schemas.states import Cause, CauseKind, ServiceState, State
-from tests.integration.promise import Fault, StateRecord, audit, foreign_results, owner_in
-
-NODES = ("b0", "b1", "b2")
-
-
-def change(prev: int, *nodes: str) -> ViewChange:
-    """A proposal of these nodes by the first of them."""
-    members = tuple(ViewMember(NodeId(node), f"{node}-1", ()) for node in nodes)
-    return ViewChange(ViewId(prev), prev + 2, members, NodeId(nodes[0]), 0)
-
-
-VIEWS = [(0, change(-1, *NODES)), (1, change(0, "b0", "b2")), (2, change(0, "b1")), (3, change(1, *NODES))]
-"""b1 leaves and comes back; offset 2 lost its race."""
-IN_FORCE = {view.view_id: view for view in audit(VIEWS, []).views}
-
-
-def service_of(node: str) -> EntityId:
-    """A service that this node owns in the first view and in the last."""
-    return next(
-        service for number in range(99) if owner_in(service := entity_id(number, 0), IN_FORCE[ViewId(0)]) == node
-    )
-
-
-WEB = service_of("b1")
-
-
-def state(view: int, sequence: int, owner: str | None = None) -> ServiceState:
-    """A record of WEB, by its owner in that view unless another is given."""
-    known = IN_FORCE.get(ViewId(view))
-    node = NodeId(owner or (known and owner_in(WEB, known)) or "b0")
-    return ServiceState(
-        view_id=ViewId(view),
-        sequence=sequence,
-        entity_id=WEB,
-        name="web",
-        state=State.UP,
-        owner=node,
-        incarnation=f"{node}-1",
-        ip_address="127.0.0.1",
-        port=80,
-        ttl_s=None,
-        layer_two=None,
-        mss=None,
-        path_state=PathState.UNKNOWN,
-        response_time_us=None,
-        load=None,
-        up_weight=1,
-        threshold=0,
-        cause=Cause(CauseKind.PROBE, "ok"),
-        changed_at_ms=0,
-        updated_at_ms=0,
-        bindings=(),
-    )
-
-
-def log(*states: ServiceState | None) -> list[StateRecord]:
-    """The records in this order, in WEB's partition."""
-    return [StateRecord(WEB, partition_of(WEB), offset, 0, record) for offset, record in enumerate(states)]
-
+from schemas.identifiers import NodeId, ViewId
+from schemas.probes import ProbeResults
+from schemas.states import ServiceState, State
+from streams.audit.findings import Fault
+from streams.audit.promise import audit, foreign_results
+from streams.audit.reigns import reigns
+from tests.unit.audit.builders import VIEWS, WEB, log, state
 
 GOOD = (state(0, 1), state(0, 2), state(1, 3), state(3, 4))
 
@@ -122,4 +66,4 @@ def test_reports_of_a_node_that_is_not_the_owner_are_listed() -> None:
         ProbeResults(NodeId(node), f"{node}-1", ViewId(view), 0, (WEB,), ())
         for node, view in (("b1", 0), ("b2", 0), ("b1", 1), ("b1", 2))
     ]
-    assert foreign_results(list(IN_FORCE.values()), batches) == [(WEB, "b2", 0), (WEB, "b1", 1), (WEB, "b1", 2)]
+    assert foreign_results(reigns(VIEWS), batches) == [(WEB, "b2", 0), (WEB, "b1", 1), (WEB, "b1", 2)]

@@ -1,0 +1,228 @@
+"""The promise of the design, checked on the log: views in one line, and per service one owner at a time.
+
+For a service s, a record is *effective* if its view was in force and its owner is an owner of s in that view. Safety:
+effective records of s come in a non-decreasing order of views, within a view of one owner after the other, and strictly
+rising (view, sequence) but for repetitions of the very same record (read repair). Liveness: `liveness`. Cleanliness:
+the last record of a service is the greatest effective one, or becomes so within the time of a repair. A removed service
+stays removed. Without `bounds` nothing is asked of time: then the last record of the log must be a clean one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from schemas.cluster import ViewChange
+from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.probes import ProbeResults
+from schemas.states import ServiceState
+from streams.audit.findings import Bounds, Breach, Fault, Stale, StateRecord, told
+from streams.audit.liveness import Declared, late_owners
+from streams.audit.past_config import PastConfig
+from streams.audit.reigns import OwnersOf, Reign, hosted_everywhere, reigns
+from streams.ownership.view import View
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What the log says. `ineffective` records are no breach by themselves: readers ignore them, repair buries them."""
+
+    reigns: tuple[Reign, ...]
+    refused_views: int
+    effective: int
+    ineffective: tuple[StateRecord, ...]
+    stale: tuple[Stale, ...]
+    breaches: tuple[Breach, ...]
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Every view that came into force, in order."""
+        return tuple(reign.view for reign in self.reigns)
+
+    @property
+    def last_view(self) -> View:
+        """The view in force at the end of the log."""
+        return self.reigns[-1].view
+
+
+@dataclass(slots=True)
+class _Service:
+    """What was met of one service so far. `turn`: how many of the view's owners have had their turn."""
+
+    greatest: ServiceState | None = None
+    last: StateRecord | None = None
+    dirty: StateRecord | None = None
+    dirty_from_ms: int = 0
+    turn: int = 0
+    removed: bool = False
+    partitions: set[int] = field(default_factory=set)
+    declared: list[Declared] = field(default_factory=list)
+
+
+class _Walk:
+    """One pass over `service-states`."""
+
+    def __init__(self, in_force: Sequence[Reign], owners_of: OwnersOf, bounds: Bounds | None) -> None:
+        self.by_id = {reign.view.view_id: reign for reign in in_force}
+        self.owners_of, self.bounds = owners_of, bounds
+        self.met: dict[EntityId, _Service] = defaultdict(_Service)
+        self.latest_ms: dict[int, int] = {}
+        self.breaches: list[Breach] = []
+        self.ineffective: list[StateRecord] = []
+        self.stale: list[Stale] = []
+        self.effective = 0
+
+    def take(self, record: StateRecord) -> None:
+        """The next record of its partition."""
+        at_ms = max(record.at_ms, self.latest_ms.get(record.partition, 0))
+        self.latest_ms[record.partition] = at_ms
+        service = self.met[record.entity_id]
+        service.partitions.add(record.partition)
+        service.last = record
+        if record.state is None:
+            service.removed = True
+            self._clean(service, at_ms)
+            return
+        if service.removed:
+            self._breach(Fault.RESURRECTED, record, f"{record.state.name} was removed before")
+        elif is_effective(record.state, self.by_id, self.owners_of):
+            self.effective += 1
+            self._take_effective(service, record, record.state, at_ms)
+        else:
+            self.ineffective.append(record)
+        if not service.removed and record.state == service.greatest:
+            self._clean(service, at_ms)
+        elif service.dirty is None:
+            service.dirty, service.dirty_from_ms = record, at_ms
+
+    def end(self, until_ms: int) -> None:
+        """No record is left."""
+        for service in self.met.values():
+            last = service.last
+            assert last is not None, "a service is met by a record"
+            if len(service.partitions) > 1:
+                self._breach(Fault.WRONG_PARTITION, last, f"partitions {sorted(service.partitions)}")
+            if service.dirty is None or service.removed:
+                continue
+            assert last.state is not None, "a tombstone is clean"
+            for_ms = max(0, until_ms - service.dirty_from_ms)
+            self.stale.append(Stale(service.dirty, for_ms, False))
+            if self.bounds is None or for_ms > self.bounds.repair_ms:
+                greatest = "no effective record at all" if service.greatest is None else told(service.greatest)
+                self._breach(Fault.STALE_LAST, last, f"{told(last.state)}, the greatest is {greatest}")
+
+    def _take_effective(self, service: _Service, record: StateRecord, state: ServiceState, at_ms: int) -> None:
+        before = service.greatest
+        if before is not None and state != before:
+            self._check_order(service, before, record, state)
+        if before is None or _order(state) > _order(before):
+            if before is None or before.view_id != state.view_id:
+                service.turn = 0
+            service.greatest = state
+            declared = Declared(at_ms, state.owner, state.incarnation)
+            if not service.declared or service.declared[-1].run != declared.run:
+                service.declared.append(declared)
+
+    def _check_order(self, service: _Service, before: ServiceState, record: StateRecord, state: ServiceState) -> None:
+        text = f"{state.name}: {told(state)} behind {told(before)}"
+        if state.view_id < before.view_id:
+            self._breach(Fault.VIEW_WENT_BACK, record, text)
+        elif state.view_id == before.view_id and state.sequence < before.sequence:
+            self._breach(Fault.SEQUENCE_WENT_BACK, record, text)
+        elif _order(state) == _order(before):
+            self._breach(Fault.FORKED, record, text)
+        elif state.view_id == before.view_id and state.owner != before.owner:
+            self._take_turn(service, before, record, state)
+
+    def _take_turn(self, service: _Service, before: ServiceState, record: StateRecord, state: ServiceState) -> None:
+        """Within one view a service moves only as its node groups do: from one owner to a later one."""
+        owners = list(self.owners_of(record.entity_id, self.by_id[state.view_id]))
+        left = owners[service.turn :]
+        turn = service.turn + left.index(before.owner) + 1 if before.owner in left else len(owners)
+        if state.owner in owners[turn:]:
+            service.turn = turn
+        else:
+            self._breach(Fault.TWO_OWNERS, record, f"{state.name}: {told(state)} behind {told(before)}")
+
+    def _clean(self, service: _Service, at_ms: int) -> None:
+        if service.dirty is None:
+            return
+        stale = Stale(service.dirty, at_ms - service.dirty_from_ms, True)
+        service.dirty = None
+        self.stale.append(stale)
+        if self.bounds is not None and stale.for_ms > self.bounds.repair_ms:
+            self._breach(Fault.STALE_TOO_LONG, stale.record, f"it was the last one for {stale.for_ms} ms")
+
+    def _breach(self, fault: Fault, record: StateRecord, text: str) -> None:
+        self.breaches.append(Breach(fault, record.entity_id, record.partition, record.offset, text))
+
+
+def audit(
+    views: Iterable[tuple[int, ViewChange]],
+    states: Iterable[StateRecord],
+    config: PastConfig | None = None,
+    bounds: Bounds | None = None,
+    until_ms: int | None = None,
+    intact_since_ms: Mapping[int, int] | None = None,
+) -> Audit:
+    """Check the whole of `views`, in offset order, and of `service-states`, in offset order per partition.
+
+    `config` None: every node hosts every service, and there is a service from its first record to its tombstone.
+    `until_ms` is the instant up to which the log was read (None: its last record's). `intact_since_ms`, by partition:
+    from when on no record is missing; what happened before is not judged by time, because compaction took records away.
+    """
+    proposals = list(views)
+    in_force = reigns(proposals)
+    walk = _Walk(in_force, hosted_everywhere if config is None else config.owners, bounds)
+    for record in states:
+        walk.take(record)
+    if until_ms is None:
+        until_ms = max([*walk.latest_ms.values(), *(reign.from_ms for reign in in_force[-1:])], default=0)
+    walk.end(until_ms)
+    breaches = walk.breaches
+    if bounds is not None:
+        declared = {entity_id: service.declared for entity_id, service in walk.met.items()}
+        removed = {entity_id for entity_id, service in walk.met.items() if service.removed}
+        breaches += late_owners(
+            in_force, declared, removed, config, bounds.failover_ms, until_ms, intact_since_ms or {}
+        )
+    return Audit(
+        tuple(in_force),
+        len(proposals) - len(in_force),
+        walk.effective,
+        tuple(walk.ineffective),
+        tuple(walk.stale),
+        tuple(breaches),
+    )
+
+
+def is_effective(state: ServiceState, by_id: Mapping[ViewId, Reign], owners_of: OwnersOf = hosted_everywhere) -> bool:
+    """Whether the record's view was in force, and its owner was an owner then."""
+    reign = by_id.get(state.view_id)
+    if reign is None:
+        return False
+    member = reign.view.member(state.owner)
+    if member is None or member.incarnation != state.incarnation:
+        return False
+    return state.owner in owners_of(state.entity_id, reign)
+
+
+def foreign_results(
+    in_force: Sequence[Reign], batches: Iterable[ProbeResults], owners_of: OwnersOf = hosted_everywhere
+) -> list[tuple[EntityId, NodeId, ViewId]]:
+    """Reports and claims by a node that was not the service's owner in the view it names: the fold must refuse them."""
+    by_id = {reign.view.view_id: reign for reign in in_force}
+    found: list[tuple[EntityId, NodeId, ViewId]] = []
+    for batch in batches:
+        reign = by_id.get(batch.view_id)
+        found += [
+            (service, batch.node_id, batch.view_id)
+            for service in {*batch.claims, *(run.service_id for run in batch.runs)}
+            if reign is None or batch.node_id not in owners_of(service, reign)
+        ]
+    return found
+
+
+def _order(state: ServiceState) -> tuple[int, int]:
+    return state.view_id, state.sequence
