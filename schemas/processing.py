@@ -3,8 +3,8 @@ PS-2).
 
 Rule: everything follows from who hosts, who reported a path, and the states that owners told; any consumer that reads
 the same records works out the same sets. A path that nobody reported yet is not there: traffic goes where it is known
-to arrive. Redirects follow each entity's own preference list, by highest-random-weight hashing, so that the traffic of a
-node that lost its paths spreads over all that have theirs. Why not the next node by name: one node would get it all.
+to arrive. Redirects follow each entity's own preference list, by highest-random-weight hashing, so that the traffic of
+a node that lost its paths spreads over all that have theirs. Why not the next node by name: one node would get it all.
 """
 
 from __future__ import annotations

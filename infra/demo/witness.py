@@ -19,7 +19,6 @@ from schemas.cluster import NodeStatus, Phase, ViewChange
 from schemas.identifiers import EntityId, NodeId
 from schemas.states import ServiceState
 from streams.ownership.owner import owner
-from streams.ownership.placement import place
 from streams.ownership.view import EMPTY_VIEW, View, accept, proposed_view
 
 LOOK_AGAIN_S = 0.05
@@ -73,8 +72,7 @@ class Witness:
 
     def elected(self, service: EntityId) -> NodeId | None:
         """The owner that the view in force gives a service that every node hosts."""
-        view = self._view
-        return owner(service, None, place(view.nodes), view)
+        return owner(service, None, self._view)
 
     def owned_by(self, node: NodeId) -> dict[EntityId, ServiceState]:
         """The services whose last state names this node as owner."""

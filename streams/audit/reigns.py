@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from schemas.cluster import ViewChange
 from schemas.identifiers import EntityId, NodeId
 from streams.ownership.owner import owner
-from streams.ownership.placement import place
 from streams.ownership.view import ProposedView, View, accepted_views, proposed_view
 
 
@@ -54,7 +53,7 @@ def reigns(changes: Iterable[tuple[int, ViewChange]]) -> list[Reign]:
 def owner_in(service: EntityId, view: View, node_groups: frozenset[str] = frozenset()) -> NodeId | None:
     """Who monitors a service of these node groups in a view; no group: every node hosts it."""
     hosts = [member.node for member in view.members if member.hosts(node_groups)] if node_groups else None
-    return owner(service, hosts, place(view.nodes), view)
+    return owner(service, hosts, view)
 
 
 def hosted_everywhere(service: EntityId, reign: Reign) -> Sequence[NodeId]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from schemas.identifiers import NodeId, partition_of
+from schemas.identifiers import NodeId, partition_of, seat_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
 from schemas.probes import Reason
 from schemas.states import (
@@ -28,8 +28,7 @@ from schemas.topics import SERVICE_STATES, topic_name
 from streams.cli.show_read import Knowledge
 from streams.cli.show_words import NO_STATE_YET
 from streams.ownership.dynamic import is_dynamic, lead_of
-from streams.ownership.owner import OwnerKind, owner_of_kind
-from streams.ownership.placement import place
+from streams.ownership.owner import OwnerKind, owner_of_kind, seating
 
 Data = dict[str, Any]
 
@@ -84,8 +83,8 @@ def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:
     if service.internal:
         return None
     lead = lead_of(services(known.entities)) if is_dynamic(service) else None
-    kind = OwnerKind(partition_of(service.entity_id), frozenset(service.node_groups), lead=lead)
-    return owner_of_kind(kind, place(known.view.nodes), known.view)
+    kind = OwnerKind(seat_of(service.entity_id), frozenset(service.node_groups), lead=lead)
+    return owner_of_kind(kind, seating(known.view), known.view)
 
 
 def _service(service: MonitoredService, state: ServiceState | None) -> Data:

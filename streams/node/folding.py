@@ -29,8 +29,7 @@ from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
-from streams.ownership.owner import OwnerKind, owner_of_kind
-from streams.ownership.placement import place
+from streams.ownership.owner import OwnerKind, owner_of_kind, seating
 from streams.tables.outbox import Outbox
 
 log = get_logger()
@@ -168,4 +167,4 @@ class Folding:
 
     def _work_out_owner(self, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
         view = self._host.views.kept(view_id)
-        return None if view is None else owner_of_kind(kind, place(view.nodes), view)
+        return None if view is None else owner_of_kind(kind, seating(view), view)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from schemas.identifiers import PARTITIONS, EntityId, NodeId, Partition, ViewId, partition_of
+from schemas.identifiers import SEATS, EntityId, NodeId, Seat, ViewId, seat_of
 from streams.ownership.owner import Lead, OwnerKind, owner_of_kind
 from streams.ownership.placement import Placement, place
 from streams.ownership.view import Member, View
@@ -42,14 +42,14 @@ class Placeable:
     name: str
     node_groups: frozenset[str]
     internal: bool
-    partition: Partition
+    seat: Seat
     lead: Lead | None = None
     """Of a DRTM service: where its owner is looked up (T12, DR-4)."""
     kind: OwnerKind = field(init=False, repr=False, compare=False)
     """All that its owner depends on: services of one kind have one standing."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", OwnerKind(self.partition, self.node_groups, self.internal, self.lead))
+        object.__setattr__(self, "kind", OwnerKind(self.seat, self.node_groups, self.internal, self.lead))
 
 
 def placeable(
@@ -57,11 +57,11 @@ def placeable(
     name: str,
     node_groups: frozenset[str] = frozenset(),
     internal: bool = False,
-    partitions: int = PARTITIONS,
+    seats: int = SEATS,
     lead: Lead | None = None,
 ) -> Placeable:
-    """A placeable with its partition computed, once, when the entity is folded. No node group: every node hosts it."""
-    return Placeable(entity_id, name, node_groups, internal, partition_of(entity_id, partitions), lead)
+    """A placeable with its seat computed, once, when the entity is folded. No node group: every node hosts it."""
+    return Placeable(entity_id, name, node_groups, internal, seat_of(entity_id, seats), lead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +118,14 @@ def distribute(
     *,
     incarnation: str | None = None,
     clustering: bool = True,
-    partitions: int = PARTITIONS,
+    seats: int = SEATS,
 ) -> Distribution:
     """The standing of every service on `node`. With clustering off the view is not looked at (V-12).
 
     `incarnation`: which run of the node asks; a member of its name but of another run is not it (a node that replays
     a view of its earlier life is outside it). None asks about the node by name, as a what-if question does.
     """
-    placement = place(view.nodes, partitions)
+    placement = place(view.nodes, seats)
     local = _local_member(view, node, incarnation)
     known: dict[OwnerKind, tuple[Standing, bool]] = {}
     standings: dict[EntityId, Standing] = {}

@@ -2,7 +2,7 @@
 
 Rule: of all DRTM services that can be distributed, the one with the lowest entity id is the first, and where its owner
 is looked up (`Lead`) all others' is. So redistribution asks of each service whether it is DRTM before it asks for its
-own partition (DR-4). Ids are compared as numbers and never reused, so the lead moves only when the first one goes,
+own seat (DR-4). Ids are compared as numbers and never reused, so the lead moves only when the first one goes,
 comes before, or changes its node groups, and then the whole set is placed anew; every other change touches one service.
 Why not a node named for them in the view: then placement would be one more thing that a leader says and others believe.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from sortedcontainers import SortedKeyList
 
-from schemas.identifiers import EntityId, order_of, partition_of
+from schemas.identifiers import EntityId, order_of, seat_of
 from schemas.inventory.services import MonitoredService
 from streams.ownership.owner import Lead
 
@@ -62,4 +62,4 @@ class DynamicServices:
 
 
 def _lead(first: EntityId, node_groups: frozenset[str]) -> Lead:
-    return Lead(partition_of(first), node_groups)
+    return Lead(seat_of(first), node_groups)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from schemas.identifiers import PARTITIONS, NodeId, Partition, stable_hash
+from schemas.identifiers import PARTITIONS, NodeId, stable_hash
 
 
 @lru_cache(maxsize=4096)
@@ -24,11 +24,11 @@ def scores_of(node: NodeId, partitions: int = PARTITIONS) -> tuple[int, ...]:
     return tuple((rank[hashed] << 64) + hashed for hashed in hashes)
 
 
-def score(partition: Partition, node: NodeId, partitions: int = PARTITIONS) -> int:
+def score(partition: int, node: NodeId, partitions: int = PARTITIONS) -> int:
     """The score of one node for one partition."""
     return scores_of(node, partitions)[partition]
 
 
-def preference_list(partition: Partition, nodes: Iterable[NodeId], partitions: int = PARTITIONS) -> tuple[NodeId, ...]:
-    """PRL: the nodes, most preferred for this partition first (O-2). Equal scores, one in 2^64, go by node id."""
+def preference_list(partition: int, nodes: Iterable[NodeId], partitions: int = PARTITIONS) -> tuple[NodeId, ...]:
+    """PRL: the nodes, most preferred for this partition or seat first (O-2). Equal scores go by node id."""
     return tuple(sorted(set(nodes), key=lambda node: (-score(partition, node, partitions), node)))

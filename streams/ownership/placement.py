@@ -1,15 +1,17 @@
-"""Step 4 of the flow, first half: which node has which partition, from the names of the operational nodes alone.
+"""Step 4 of the flow, first half: which node has which partition, and which seat, from the names of the operational
+nodes alone.
 
 Rule: a stable matching of partitions and nodes in the sense of Gale and Shapley (1962). Either side ranks the other
 by the score of `hashing`; a node takes at most ceil(P/N) partitions, and no more nodes take that many than P mod N,
 so loads differ by at most one. Both sides rank by the same number, so the matching is unique and falls out of one
 pass over the scores from the highest down. The order in which nodes are given never matters.
 
-Measured (`python -m tests.bench placement`, 300 name sets a size): max/mean is ceil(P/N)/(P/N), the least that whole
-partitions allow; at 64 partitions that is within 1.05 for 3, 4, 5, 6 and 8 nodes, and 1.094, 1.125, 1.094 for 7, 9, 10.
-A join or leave moves 1.04 (N = 3) to 1.44 (N = 10) ideal shares on average, 2.03 at the 99th percentile and 2.25 at
-worst; `i % n` moves 2.0 to 9.3. Not taken, for the same N: capacity ceil(P/N) alone (up to 1.6, and a node may stay
-empty), plain random weights (up to 1.5), least-cost assignment (up to 1.6), joining in hash order (up to 2.6).
+The folds of services are dealt out so in 64 partitions, the probing of them in 512 seats (`owner`). Measured (`python
+-m tests.bench placement`, 300 name sets a size, 3 to 10 nodes): max/mean of the seats is at most 1.016, a join or leave
+moves 1.02 to 1.19 ideal shares on average and 1.35 at worst; `i % n` moves 2.0 to 9.3. Whole partitions could not do
+that (O-9): their max/mean is 1.094, 1.125, 1.094 for 7, 9 and 10 nodes, the least that integers allow, and they move up
+to 2.25 shares. Not taken, at 64: capacity ceil(P/N) alone (up to 1.6, and a node may stay empty), plain random weights
+(up to 1.5), least-cost assignment (up to 1.6), joining in hash order (up to 2.6).
 """
 
 from __future__ import annotations
@@ -24,14 +26,14 @@ from streams.ownership.hashing import scores_of
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Partition to node. `nodes` sorted; `owners` is indexed by partition, and empty when there is no node."""
+    """Partition, or seat, to node. `nodes` sorted; `owners` is indexed by partition, and empty without a node."""
 
     nodes: tuple[NodeId, ...]
     partitions: int
     owners: tuple[NodeId, ...]
 
-    def node_of(self, partition: Partition) -> NodeId | None:
-        """The node that has this partition, or None in the empty view."""
+    def node_of(self, partition: int) -> NodeId | None:
+        """The node that has this partition or seat, or None in the empty view."""
         return self.owners[partition] if self.owners else None
 
     def partitions_of(self, node: NodeId) -> tuple[Partition, ...]:
@@ -40,7 +42,7 @@ class Placement:
 
 
 def place(nodes: Iterable[NodeId], partitions: int = PARTITIONS) -> Placement:
-    """The placement of `partitions` over these nodes, equal on every node that computes it (O-6, O-9)."""
+    """The placement of `partitions`, or as many seats, over these nodes, equal on every node (O-6, O-9)."""
     return _place(tuple(sorted(set(nodes))), partitions)
 
 

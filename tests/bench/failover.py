@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from infra.cluster.nodes import wait_until
-from schemas.identifiers import NodeId, partition_of
+from schemas.identifiers import SEATS, NodeId, seat_of
 from streams.ownership.placement import place
 from tests.bench.rig import Rig, rig
 
@@ -83,8 +83,8 @@ def _round(cluster: Rig, node_id: str, settle_s: float, *, kill: bool) -> float:
 
 def _is_placed(cluster: Rig) -> bool:
     """Whether each service's last state names the owner that the pure placement gives for all nodes (O-4)."""
-    placement = place([NodeId(node_id) for node_id in NODE_IDS])
-    return all(owner == placement.node_of(partition_of(service)) for service, owner in cluster.seen.owners().items())
+    seats = place([NodeId(node_id) for node_id in NODE_IDS], SEATS)
+    return all(owner == seats.node_of(seat_of(service)) for service, owner in cluster.seen.owners().items())
 
 
 def _figures(name: str, seconds: list[float]) -> dict[str, float]:

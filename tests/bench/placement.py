@@ -1,7 +1,7 @@
 """How even placement is and how much a join or a leave moves, over many sets of node names (O-9).
 
 For N = 3..20 nodes and a few hundred name sets each, from four ways in which people name nodes: the highest load over
-the mean, and the partitions that moved between N-1 and N nodes over the ideal share P/N, for a join of a random node
+the mean, and the seats that moved between N-1 and N nodes over the ideal share 1/N, for a join of a random node
 and for the leave of a random node. Beside it the same for `i % n` over the sorted names. Pure and seeded: every run
 gives the same figures.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from statistics import fmean, quantiles
 from typing import Any
 
-from schemas.identifiers import PARTITIONS, NodeId
+from schemas.identifiers import SEATS, NodeId
 from streams.ownership.placement import _place, place
 
 Placer = Callable[[list[NodeId]], tuple[NodeId, ...]]
@@ -25,7 +25,7 @@ Placer = Callable[[list[NodeId]], tuple[NodeId, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The figures of one cluster size. Moves are shares of the ideal P/N, over joins to N and leaves from N."""
+    """The figures of one cluster size. Moves are shares of the ideal 1/N, over joins to N and leaves from N."""
 
     nodes: int
     max_over_mean: float
@@ -76,14 +76,14 @@ def measure(nodes: int, name_sets: int, seed: int) -> Row:
         names = node_names(nodes, chance)
         for changed in (names[-1], chance.choice(names)):
             fewer = [name for name in names if name != changed]
-            shares.append(moved_share(lambda given: place(given).owners, fewer, names))
+            shares.append(moved_share(lambda given: place(given, SEATS).owners, fewer, names))
             modulo_shares.append(moved_share(by_modulo, fewer, names))
-        loads.append(max(Counter(place(names).owners).values()))
-    mean = PARTITIONS / nodes
+        loads.append(max(Counter(place(names, SEATS).owners).values()))
+    mean = SEATS / nodes
     return Row(
         nodes=nodes,
         max_over_mean=max(loads) / mean,
-        max_over_mean_optimum=-(-PARTITIONS // nodes) / mean,
+        max_over_mean_optimum=-(-SEATS // nodes) / mean,
         moved_mean=fmean(shares),
         moved_p99=quantiles(shares, n=100, method="inclusive")[-1],
         moved_worst=max(shares),
@@ -92,15 +92,15 @@ def measure(nodes: int, name_sets: int, seed: int) -> Row:
 
 
 def moved_share(placer: Placer, fewer: list[NodeId], more: list[NodeId]) -> float:
-    """Partitions that change node between the two sets, over the ideal share P/N of the larger one."""
+    """Seats that change node between the two sets, over the ideal share 1/N of the larger one."""
     changed = sum(old != new for old, new in zip(placer(fewer), placer(more), strict=True))
-    return changed * len(more) / PARTITIONS
+    return changed * len(more) / SEATS
 
 
 def by_modulo(nodes: list[NodeId]) -> tuple[NodeId, ...]:
-    """What O-9 is compared with: partition i on node i % n of the sorted names."""
+    """What O-9 is compared with: seat i on node i % n of the sorted names."""
     ordered = sorted(nodes)
-    return tuple(ordered[index % len(ordered)] for index in range(PARTITIONS))
+    return tuple(ordered[index % len(ordered)] for index in range(SEATS))
 
 
 def node_names(count: int, chance: random.Random) -> list[NodeId]:
@@ -126,6 +126,6 @@ def place_ms(nodes: int) -> float:
     for attempt in range(7):
         names = tuple(NodeId(f"fresh-{attempt}-{index:02}") for index in range(nodes))
         begin = time.perf_counter()
-        _place(names, PARTITIONS)
+        _place(names, SEATS)
         taken.append((time.perf_counter() - begin) * 1000)
     return sorted(taken)[len(taken) // 2]

@@ -12,7 +12,6 @@ from schemas.identifiers import EntityId, NodeId, order_of, partition_of
 from schemas.probes import Verdict
 from schemas.states import State
 from streams.ownership.owner import owner
-from streams.ownership.placement import place
 from tests.integration.cluster import Cluster, add_monitor, on_service, running
 from tests.integration.conftest import delete_topics
 from tests.integration.targets import Ailment
@@ -37,7 +36,7 @@ def cluster(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def by_itself(cluster: Cluster, entity_id: EntityId) -> NodeId | None:
     """Who would own a service that is not dynamic."""
     view = cluster.view()
-    return owner(entity_id, None, place(view.nodes), view)
+    return owner(entity_id, None, view)
 
 
 def wait_owners(cluster: Cluster, names: Collection[str], node: NodeId | None) -> None:

@@ -14,7 +14,7 @@ import pytest
 from infra.cluster.nodes import SESSION_TIMEOUT_S, start_node
 from infra.kafka.broker import Broker
 from schemas.cluster import Phase
-from schemas.identifiers import NodeId
+from schemas.identifiers import SEATS, NodeId
 from schemas.states import ServiceTransition, State
 from schemas.topics import SERVICE_TRANSITIONS
 from streams.audit.promise import foreign_results
@@ -82,10 +82,10 @@ def test_V7_O5_O9_a_join_moves_what_the_view_says_and_nothing_more(cluster: Clus
     after = wait_settled(cluster)
     joined_s = time.monotonic()
     changed = {name for name in NAMES if before[name] != after[name]}
-    old, new = place(NODE_IDS), place([*NODE_IDS, "b3"])
+    old, new = place(NODE_IDS, SEATS), place([*NODE_IDS, "b3"], SEATS)
     ids = cluster.ids(NAMES)
     assert {after[name] for name in changed} >= {"b3"}
-    assert moved(old, new) <= 1.5 * 64 / 4, "at most one and a half ideal shares move"
+    assert moved(old, new) <= 1.5 * SEATS / 4, "at most one and a half ideal shares move"
     foreign = [name for name in changed if after[name] != "b3"]
     assert len(foreign) <= 0.2 * len(changed), f"between old nodes only what levels the loads: {foreign}"
     assert ids == cluster.ids(NAMES)

@@ -2,6 +2,7 @@
 
 The twin asks `hand_over` for every service at every step, with the last state known then, and keeps every watch. The
 real one looks few states up, keeps only services that it probes, and is asked first whether it needs a state at all.
+Only what a log can hold is tried: a view has one owner of a service, and no state of ours is ahead of what was read.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class History(RuleBasedStateMachine):
         self.view = EMPTY_VIEW
         self.services: dict[EntityId, Placeable] = {}
         self.states: dict[EntityId, LastState] = {}
+        self.owners: dict[tuple[EntityId, ViewId], NodeId] = {}
         self.watches = Watches(ME, RUN, self.states.get)
         self.twin: dict[EntityId, Watch] = {}
         self.probing: set[EntityId] = set()
@@ -74,7 +76,10 @@ class History(RuleBasedStateMachine):
 
     @rule(service=st.sampled_from(IDS), ahead=st.integers(-4, 3), owner=st.sampled_from(NODES))
     def a_state(self, service: EntityId, ahead: int, owner: NodeId) -> None:
-        last = LastState(ViewId(max(0, self.view.view_id + ahead)), owner)
+        view_id = ViewId(max(0, self.view.view_id + ahead))
+        last = LastState(view_id, self.owners.setdefault((service, view_id), owner))
+        if last.owner == ME and view_id > self.view.view_id:
+            return
         held = self.states.get(service)
         if held is not None and held.view_id > last.view_id:
             return

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from streams.ownership.distribution import Role, Standing, placeable, standing_of
 from streams.ownership.handover import RESTING, Duty, LastState, Watch, hand_over
-from streams.ownership.placement import place
+from streams.ownership.owner import seating
 from streams.ownership.view import EMPTY_VIEW, Member, View
 
 NODES = [NodeId(f"b{index}") for index in range(4)]
@@ -38,7 +38,7 @@ class Handover(RuleBasedStateMachine):
         self.ever_owned = False
 
     def standing(self, node: NodeId, view: View) -> Standing:
-        return standing_of(SERVICE, view, place(view.nodes), node)
+        return standing_of(SERVICE, view, seating(view), node)
 
     def decide(self, node: NodeId) -> Watch:
         view = self.views[self.views_read[node]]

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.identifiers import PARTITIONS, NodeId, Partition, ViewId, entity_id, partition_of
+from schemas.identifiers import PARTITIONS, SEATS, NodeId, Partition, ViewId, entity_id, seat_of
 from streams.ownership.hashing import preference_list, score
 from streams.ownership.owner import owner
 from streams.ownership.placement import Placement, place
@@ -78,11 +78,11 @@ def test_O4_A1_the_owner_is_an_operational_host_whenever_there_is_one(nodes: lis
     hosts = data.draw(st.one_of(st.none(), st.frozensets(st.sampled_from(nodes))))
     service = entity_id(data.draw(st.integers(0, 10_000)), 0)
     members = tuple(Member(node, "run1") for node in sorted(operational))
-    chosen = owner(service, hosts, place(operational), View(ViewId(1), 1, members, nodes[0]))
+    chosen = owner(service, hosts, View(ViewId(1), 1, members, nodes[0]))
     able = set(operational) if hosts is None else hosts & set(operational)
     assert (chosen in able) if able else chosen is None
-    placed = place(operational).node_of(partition_of(service))
+    placed = place(operational, SEATS).node_of(seat_of(service))
     if placed in able:
         assert chosen == placed
     elif able:
-        assert chosen == preference_list(partition_of(service), able)[0]
+        assert chosen == preference_list(seat_of(service), able, SEATS)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.config import Kind
-from schemas.identifiers import partition_of
+from schemas.identifiers import seat_of
 from streams.ownership.owner import Lead
 from tests.unit.node.test_inventory import Desk
 
@@ -31,7 +31,7 @@ def lead(desk: Desk, name: str) -> Lead | None:
 
 
 def leading(desk: Desk, name: str, *groups: str) -> Lead:
-    return Lead(partition_of(desk.of(Kind.SERVICE, name)), frozenset(groups))
+    return Lead(seat_of(desk.of(Kind.SERVICE, name)), frozenset(groups))
 
 
 def test_DR2_dynamic_services_are_led_by_the_first_and_others_by_nobody() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.identifiers import Seat as SeatNumber
 from streams.node.watches import NO_CHANGE, Change, Watches
 from streams.ownership.distribution import Placeable, placeable
 from streams.ownership.handover import Duty, LastState
-from streams.ownership.owner import Lead, owner_in_partition
-from streams.ownership.placement import place
+from streams.ownership.owner import Lead, owner_at, seating
 from streams.ownership.view import Member, View
 
 B0, B1, B2 = NodeId("b0"), NodeId("b1"), NodeId("b2")
@@ -38,12 +38,8 @@ def view(view_id: int, *nodes: NodeId, incarnation: str = "run1") -> View:
 
 def of(node: NodeId, held: View, services: list[Placeable] = SERVICES) -> frozenset[EntityId]:
     """The services that a node owns, by the rule alone."""
-    placement = place(held.nodes)
-    return frozenset(
-        service.entity_id
-        for service in services
-        if owner_in_partition(service.partition, None, placement, held) == node
-    )
+    seats = seating(held)
+    return frozenset(service.entity_id for service in services if owner_at(service.seat, None, seats, held) == node)
 
 
 ALONE, TWO = view(3, B0), view(7, B0, B1)
@@ -231,5 +227,4 @@ def test_O5_DR4_a_state_of_the_owner_before_it_within_the_view_confirms_no_claim
 
 def led_to(node: NodeId, held: View, service: Placeable) -> Placeable:
     """The service as a DRTM one whose first is owned by this node."""
-    partition = place(held.nodes).partitions_of(node)[0]
-    return replace(service, lead=Lead(partition, frozenset()))
+    return replace(service, lead=Lead(SeatNumber(seating(held).owners.index(node)), frozenset()))

@@ -7,18 +7,17 @@ from dataclasses import replace
 from random import Random
 
 from schemas.config import Kind
-from schemas.identifiers import EntityId, NodeId, ViewId, entity_id, order_of, partition_of
+from schemas.identifiers import EntityId, NodeId, ViewId, entity_id, order_of, seat_of
 from schemas.inventory.services import MonitorBinding, MonitoredService
 from streams.ownership.distribution import Placeable, Role, distribute, placeable
 from streams.ownership.dynamic import DynamicServices, is_dynamic, lead_of
-from streams.ownership.owner import Lead, owner, owner_in_partition
-from streams.ownership.placement import place
+from streams.ownership.owner import Lead, owner, owner_at, seating
 from streams.ownership.view import Member, View
 
 B0, B1, B2 = NodeId("b0"), NodeId("b1"), NodeId("b2")
 EDGE, CORE, ATTIC = frozenset({"edge"}), frozenset({"core"}), frozenset({"attic"})
 VIEW = View(ViewId(4), 1, (Member(B0, "run1", EDGE), Member(B1, "run1", CORE), Member(B2, "run1", EDGE | CORE)), B0)
-PLACEMENT = place(VIEW.nodes)
+PLACEMENT = seating(VIEW)
 MONITOR = MonitorBinding(EntityId("0-0"), "m", "HTTP", 1, True, True, {"deviation_ms": 20}, {})
 PLAIN = replace(MONITOR, settings={"deviation_ms": 0})
 
@@ -55,15 +54,15 @@ def test_DR2_all_dynamic_services_have_the_owner_of_the_first_and_no_other_servi
     dynamic = [service(offset, MONITOR) for offset in range(5, 60)]
     plain = [service(offset, PLAIN) for offset in range(60, 200)]
     found = owners(*dynamic, *plain)
-    assert set(found[: len(dynamic)]) == {owner(dynamic[0].entity_id, None, PLACEMENT, VIEW)}
-    assert found[len(dynamic) :] == [owner(one.entity_id, None, PLACEMENT, VIEW) for one in plain]
+    assert set(found[: len(dynamic)]) == {owner(dynamic[0].entity_id, None, VIEW)}
+    assert found[len(dynamic) :] == [owner(one.entity_id, None, VIEW) for one in plain]
     assert len(set(found[len(dynamic) :])) == 3
 
 
 def test_DR2_the_first_is_the_lowest_id_as_a_number_and_not_as_text() -> None:
     nine, ten = service(9, MONITOR), service(10, MONITOR)
     assert ten.entity_id < nine.entity_id
-    assert lead_of([ten, nine]) == Lead(partition_of(nine.entity_id), frozenset())
+    assert lead_of([ten, nine]) == Lead(seat_of(nine.entity_id), frozenset())
     assert order_of(EntityId("9-2")) < order_of(EntityId("9-10")) < order_of(EntityId("10-0"))
 
 
@@ -78,19 +77,19 @@ def test_A1_DR3_an_owner_that_does_not_host_a_service_is_skipped_for_that_servic
     first = first_owned_by(B0)
     found = owners(first, service(900, MONITOR, groups=CORE), service(901, MONITOR))
     assert found[0] == found[2] == B0
-    assert found[1] == owner_in_partition(partition_of(first.entity_id), {B1, B2}, PLACEMENT, VIEW)
+    assert found[1] == owner_at(seat_of(first.entity_id), {B1, B2}, PLACEMENT, VIEW)
     assert owners(first, service(900, MONITOR, groups=ATTIC))[1] is None
 
 
-def test_A1_DR3_the_first_ones_owner_leads_even_where_its_partitions_node_does_not_host_it() -> None:
+def test_A1_DR3_the_first_ones_owner_leads_even_where_its_seats_node_does_not_host_it() -> None:
     first = next(
         one
         for one in (service(offset, MONITOR, groups=CORE) for offset in range(200))
-        if PLACEMENT.node_of(partition_of(one.entity_id)) == B0
+        if PLACEMENT.node_of(seat_of(one.entity_id)) == B0
     )
     found = owners(first, service(900, MONITOR))
     assert found[0] in (B1, B2)
-    assert found[1] == found[0], "and not b0, which has the partition and hosts the second one"
+    assert found[1] == found[0], "and not b0, which has the seat and hosts the second one"
 
 
 def test_DR3_where_nobody_hosts_the_first_the_others_still_have_one_owner() -> None:
@@ -113,11 +112,11 @@ def test_O5_DR4_when_the_first_goes_the_set_follows_the_next() -> None:
     for one in (plain, second, first):
         known.note(one.entity_id, one)
     assert known.settle() == (first.entity_id, second.entity_id)
-    assert known.lead == Lead(partition_of(first.entity_id), frozenset())
+    assert known.lead == Lead(seat_of(first.entity_id), frozenset())
     assert known.settle() == (), "nothing new"
     known.note(first.entity_id, None)
     assert known.settle() == (second.entity_id,)
-    assert known.lead == Lead(partition_of(second.entity_id), EDGE)
+    assert known.lead == Lead(seat_of(second.entity_id), EDGE)
     known.note(second.entity_id, replace(second, node_groups=("core",)))
     assert known.settle() == (second.entity_id,), "its node groups decide who owns it"
     known.note(second.entity_id, replace(second, bindings=(PLAIN,)))
@@ -156,4 +155,4 @@ def test_DR4_a_role_is_asked_in_the_usual_order() -> None:
 def first_owned_by(node: NodeId) -> MonitoredService:
     """A dynamic service with a low id that this node owns."""
     candidates = (service(offset, MONITOR) for offset in range(200))
-    return next(one for one in candidates if owner(one.entity_id, None, PLACEMENT, VIEW) == node)
+    return next(one for one in candidates if owner(one.entity_id, None, VIEW) == node)
