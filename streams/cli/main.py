@@ -31,7 +31,7 @@ class VerbRow:
     panel: str
 
 
-RUN, CONFIGURE, LOOK = "Run", "Configure", "Look"
+RUN, CONFIGURE, LOOK, ASK = "Run", "Configure", "Look", "Ask the log"
 
 VERBS = (
     VerbRow("demo", "streams.cli.demo", "app", "Kafka, three nodes and some services on this machine, live.", RUN),
@@ -49,6 +49,7 @@ VERBS = (
     VerbRow("disable", "streams.cli.configure", "disable", "Take out of use.", CONFIGURE),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
+    VerbRow("explain", "streams.cli.explain", "explain", "Why a service is as it is: the whole chain.", ASK),
 )
 
 HELP = "Watchbill: each service probed by one node, its state known by every node."
