@@ -28,7 +28,7 @@ class NodeStatus:
     """A node's heartbeat. `applied` gives, per topic, the next offset to apply of each partition (T4).
 
     `missing` names what a JOINING node still waits for. `beat` counts within the incarnation, so that a node can tell
-    its own last heartbeat when it comes back (the lease).
+    its own last heartbeat when it comes back (the lease). `suspect`: it doubts itself (U-8).
     """
 
     node_id: NodeId
@@ -44,6 +44,7 @@ class NodeStatus:
     started_at_ms: int
     sent_at_ms: int
     version: str
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

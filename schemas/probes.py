@@ -108,6 +108,7 @@ class ProbeResults:
     """A batch of one node for one partition. `claims` are services it declares ownership of under `view_id` (V-4).
 
     Each domain-based service that has a run here has its resolution here too, so that a batch can be read by itself.
+    `suspect`: the node doubts itself, a DOWN of its making waits for a second opinion; `opinion`: this is one (U-8).
     """
 
     node_id: NodeId
@@ -117,6 +118,8 @@ class ProbeResults:
     claims: tuple[EntityId, ...]
     runs: tuple[ProbeRun, ...]
     resolutions: tuple[Resolution, ...] = ()
+    suspect: bool = False
+    opinion: bool = False
 
 
 class PathState(Enum):

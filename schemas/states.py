@@ -138,6 +138,18 @@ class DomainInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A second opinion that was asked for before a service may go DOWN (U-8): its owner doubts itself.
+
+    `until_ms` is when it is DOWN if no answer came; None once the node asked has said that it reaches the service.
+    """
+
+    asked: NodeId
+    since_ms: int
+    until_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceState:
     """SSS: the fields of S-1, and what a new owner needs to go on folding. One per service in `service-states`.
 
@@ -172,6 +184,7 @@ class ServiceState:
     due_at_ms: int | None = None
     flaps: tuple[int, ...] = ()
     path_monitoring: PathMonitoring = PathMonitoring.OFF
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)

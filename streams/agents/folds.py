@@ -20,7 +20,8 @@ from schemas.codec import decode, encode
 from schemas.identifiers import EntityId, Partition, partition_of
 from schemas.probes import ProbeResults, ProbeRun
 from schemas.states import ServiceState, ServiceTransition
-from streams.folding.batch import OwnerOf, fold_results
+from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
+from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, ServiceConfig, Source
 from streams.folding.facts import Alert, AlertKind, Fact, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
@@ -62,11 +63,13 @@ class Folds(Mapping[EntityId, ServiceFold]):
         config_of: ConfigOf,
         owner_of: OwnerOf,
         now_ms: Callable[[], int],
+        ask: Ask = nobody,
     ) -> None:
         self._table: MutableMapping[str, bytes] = {}
         self._history = history
         self._config_of = config_of
         self._owner_of = owner_of
+        self._ask = ask
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
         self._aside: list[dict[EntityId, ServiceFold]] = []
@@ -155,7 +158,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
     def take(self, results: ProbeResults, source: Source) -> None:
         """Fold one batch, and keep what came too early for the configuration."""
         try:
-            facts = fold_results(self, results, source, self._owner_of, self._now_ms())
+            facts = fold_results(self, results, source, self._owner_of, self._now_ms(), self._ask)
             self._carry_out(facts)
         except Exception:  # the folds may be ahead of the table now: they are made anew from it
             resolved = (said.service_id for said in results.resolutions)
@@ -193,8 +196,9 @@ class Folds(Mapping[EntityId, ServiceFold]):
         for service_id in due:
             del self._timed[service_id]
             fold = self.get(service_id)
-            if fold is not None and fold.due_at_ms is not None:
-                self._timed[service_id] = fold.due_at_ms
+            wakes_ms = None if fold is None else wakes_at_ms(fold)
+            if fold is not None and wakes_ms is not None:
+                self._timed[service_id] = wakes_ms
                 changed += self._look_at_clock(fold, now_ms)
         return changed
 
@@ -202,9 +206,14 @@ class Folds(Mapping[EntityId, ServiceFold]):
         """Whether time has changed the service."""
         facts = fold.due(now_ms)
         self._carry_out(facts)
-        if fold.due_at_ms is None:
-            self._timed.pop(fold.entity_id, None)
+        self._note_time(fold.entity_id, wakes_at_ms(fold))
         return bool(facts)
+
+    def _note_time(self, service_id: EntityId, wakes_ms: int | None) -> None:
+        if wakes_ms is not None:
+            self._timed[service_id] = wakes_ms
+        else:
+            self._timed.pop(service_id, None)
 
     def repair(self, services: Iterable[EntityId]) -> int:
         """Write our last record again where a stale one stands behind it in the log (a woken zombie's); how many."""
@@ -225,8 +234,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
             raise KeyError(service_id)
         fold = ServiceFold(service_id, self._state_of(service_id))
         self._folds[service_id] = fold
-        if fold.due_at_ms is not None:
-            self._timed[service_id] = fold.due_at_ms
+        self._note_time(service_id, wakes_at_ms(fold))
         self._carry_out(fold.configured(config, source, self._now_ms()))
         self._look_at_clock(fold, self._now_ms())
         return fold
@@ -270,8 +278,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
             match fact:
                 case Publish(state):
                     self._table[state.entity_id] = encode(state)
-                    if state.due_at_ms is not None:
-                        self._timed[state.entity_id] = state.due_at_ms
+                    self._note_time(state.entity_id, wakes_at_ms(state))
                 case Transition(transition):
                     self._history.put_history(transition.entity_id, encode(transition))
                     _log_transition(transition)

@@ -9,36 +9,54 @@ Faust needs for one event.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import groupby
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import ProbeResults
+from schemas.probes import ProbeResults, ProbeRun
 from streams.folding.events import Sender, Source
 from streams.folding.facts import Fact, Refusal, Refuse
 from streams.folding.service import ServiceFold
+
+Ask = Callable[[EntityId, ViewId], NodeId | None]
+"""Whom to ask for a second opinion of a service under a view; None where there is nobody."""
 
 OwnerOf = Callable[[EntityId, ViewId], NodeId | None]
 """The owner of a service under a view; None where there is none, or the view has not been read here."""
 
 
+def nobody(_service: EntityId, _view: ViewId) -> NodeId | None:
+    """For senders that do not doubt themselves."""
+    return None
+
+
 def fold_results(
-    folds: Mapping[EntityId, ServiceFold], results: ProbeResults, source: Source, owner_of: OwnerOf, now_ms: int
+    folds: Mapping[EntityId, ServiceFold],
+    results: ProbeResults,
+    source: Source,
+    owner_of: OwnerOf,
+    now_ms: int,
+    ask: Ask = nobody,
 ) -> list[Fact]:
     """Fold a batch into the folds of its services; what is now so, in order."""
     sender = Sender(results.node_id, results.incarnation, results.view_id, source)
+    if results.opinion:
+        return fold_opinions(folds, results.runs, sender, now_ms)
     view_id, runs = results.view_id, results.runs
+    ask = ask if results.suspect else nobody
     facts: list[Fact] = []
     for service_id in results.claims:
         fold = folds.get(service_id)
         if fold is None:
             facts.append(_not_here(service_id))
         else:
-            facts += fold.claimed(sender, owner_of(service_id, view_id), now_ms)
+            facts += fold.claimed(sender, owner_of(service_id, view_id), now_ms, ask(service_id, view_id))
     for said in results.resolutions:
         fold = folds.get(said.service_id)
         if fold is None:
             facts.append(_not_here(said.service_id))
         else:
-            facts += fold.resolved(sender, owner_of(said.service_id, view_id), said, now_ms)
+            service_id = said.service_id
+            facts += fold.resolved(sender, owner_of(service_id, view_id), said, now_ms, ask(service_id, view_id))
     start, end = 0, len(runs)
     while start < end:
         service_id = runs[start].service_id
@@ -49,8 +67,23 @@ def fold_results(
         if fold is None:
             facts.append(_not_here(service_id))
         else:
-            facts += fold.reported(sender, owner_of(service_id, view_id), runs[start:stop], now_ms)
+            some, asked = runs[start:stop], ask(service_id, view_id)
+            facts += fold.reported(sender, owner_of(service_id, view_id), some, now_ms, asked)
         start = stop
+    return facts
+
+
+def fold_opinions(
+    folds: Mapping[EntityId, ServiceFold], runs: tuple[ProbeRun, ...], sender: Sender, now_ms: int
+) -> list[Fact]:
+    """Fold a batch of second opinions (U-8)."""
+    facts: list[Fact] = []
+    for service_id, some in groupby(runs, key=lambda run: run.service_id):
+        fold = folds.get(service_id)
+        if fold is None:
+            facts.append(_not_here(service_id))
+        else:
+            facts += fold.opined(sender, tuple(some), now_ms)
     return facts
 
 

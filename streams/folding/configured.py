@@ -51,6 +51,7 @@ def _binding_config(bound: MonitorBinding) -> BindingConfig:
         * whole(bound.settings, "response_timeout_threshold")
         * 10,
         measures=bound.enabled and bound.type == LOAD,
+        timeout_ms=whole(bound.settings, "response_timeout_ms"),
     )
 
 

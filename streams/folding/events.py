@@ -45,6 +45,8 @@ class BindingConfig:
     """Off for a monitor that probes an address of its own (`destination_ip`), whatever the service's is."""
     measures: bool = False
     """A LOAD monitor in use: what it measures is the service's load (CL-1), whether it counts or not."""
+    timeout_ms: int = 2_000
+    """How long one probe may take: by it a second opinion is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,8 @@ class Reported:
     sender: Sender
     owner_in_view: NodeId | None
     runs: tuple[ProbeRun, ...]
+    ask: NodeId | None = None
+    """The node whose second opinion a DOWN needs, because the sender doubts itself (U-8); None: its word is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,15 @@ class Claimed:
 
     sender: Sender
     owner_in_view: NodeId | None
+    ask: NodeId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opined:
+    """What the node that was asked for a second opinion found of the service's bindings (U-8)."""
+
+    sender: Sender
+    runs: tuple[ProbeRun, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +119,7 @@ class Resolved:
     sender: Sender
     owner_in_view: NodeId | None
     resolution: Resolution
+    ask: NodeId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +132,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Time has passed. Only for a service whose record has a `due_at_ms`; at any other time it changes nothing."""
+    """Time has passed. Only for a service whose record has a `due_at_ms` or a doubt; else it changes nothing."""
 
 
-Event = Reported | Claimed | Resolved | Configured | Due
+Event = Reported | Claimed | Opined | Resolved | Configured | Due

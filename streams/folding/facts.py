@@ -71,6 +71,8 @@ class Refusal(Enum):
     UNKNOWN_BINDING = "UNKNOWN_BINDING"
     OTHER_ADDRESS = "OTHER_ADDRESS"
     """Of a domain-based service: another name, or an address neither in use nor the one that DNS gives now."""
+    NOT_ASKED = "NOT_ASKED"
+    """A second opinion that nobody asked of the sender, or asks for no more."""
 
 
 @dataclass(frozen=True, slots=True)

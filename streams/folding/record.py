@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from schemas.identifiers import NodeId, ViewId
 from schemas.parameters.durations import duration_text
 from schemas.probes import PathState
-from schemas.states import BindingVerdict, Cause, CauseKind, ServiceState, ServiceTransition, State
+from schemas.states import BindingVerdict, Cause, CauseKind, Doubt, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.leaving import was_out
@@ -64,6 +64,7 @@ def next_record(
     now_ms: int,
     due_at_ms: int | None = None,
     flaps: tuple[int, ...] = (),
+    doubt: Doubt | None = None,
 ) -> ServiceState:
     """The service's next state record. `at_ms` is when the event happened, `now_ms` when it was folded."""
     state, up_weight = settled.state, settled.up_weight
@@ -93,6 +94,7 @@ def next_record(
         due_at_ms=due_at_ms,
         flaps=flaps,
         domain=server.domain,
+        doubt=doubt,
     )
 
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.identifiers import EntityId
-from schemas.states import ServiceState, State
+from schemas.states import Doubt, ServiceState, State
 from streams.folding.binding import BindingFold
 from streams.folding.damping import hold_text
+from streams.folding.doubt import doubt_text, withheld
 from streams.folding.events import ServiceConfig
 from streams.folding.leaving import left
 from streams.folding.weights import SERVING, decide
@@ -30,6 +31,7 @@ class Grounds(Protocol):
     bindings: dict[EntityId, BindingFold]
     due_at_ms: int | None
     flaps: tuple[int, ...]
+    doubt: Doubt | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def held_down(grounds: Grounds, state: State) -> State:
     return State.DOWN if is_held(grounds) and state in SERVING else state
 
 
-LAYERS: tuple[Layer, ...] = (held_down,)
+LAYERS: tuple[Layer, ...] = (withheld, held_down)
 """In the order in which they overrule."""
 
 
@@ -91,7 +93,7 @@ def unmonitored_text(grounds: Grounds) -> str:
     return "; health_monitor is off: it counts as UP" if config and config.enabled and not config.monitored else ""
 
 
-TEXTS: tuple[Callable[[Grounds], str], ...] = (unmonitored_text, held_text)
+TEXTS: tuple[Callable[[Grounds], str], ...] = (unmonitored_text, doubt_text, held_text)
 """What the layers that hold the state now have to say, each empty where it does nothing."""
 
 

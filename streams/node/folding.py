@@ -5,6 +5,7 @@ Rule: folds and agents outlive an app; when Faust ends and starts again, the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -29,7 +30,9 @@ from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
-from streams.ownership.owner import OwnerKind, owner_of_kind, seating
+from streams.ownership.owner import OwnerKind, owner_of_kind, seating, second_of_kind
+from streams.ownership.placement import Placement
+from streams.ownership.view import View
 from streams.tables.outbox import Outbox
 
 log = get_logger()
@@ -37,6 +40,8 @@ log = get_logger()
 SWEEP_EVERY = 300
 """Housekeeping rounds between two looks for states whose service is gone."""
 CACHED_OWNERS = 16_384
+
+NodeOfKind = Callable[[OwnerKind, Placement, View], NodeId | None]
 
 
 class Host(Protocol):
@@ -64,7 +69,8 @@ class Folding:
     def __init__(self, host: Host) -> None:
         self._host = host
         settings = host.settings
-        self.folds = Folds(host.outbox, host.monitoring.inventory.config_of, self._owner_of, host.now_ms)
+        inventory = host.monitoring.inventory
+        self.folds = Folds(host.outbox, inventory.config_of, self._owner_of, host.now_ms, self._second_of)
         self.fold_agent = FoldAgent(self.folds, host.views.reach, host.lease.holds, host.quarantine)
         self.config_agent = ConfigAgent(
             host.bulk,
@@ -80,7 +86,8 @@ class Folding:
             host.lease.holds,
             host.quarantine,
         )
-        self._owner_of_kind = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
+        self._owner_of_kind = lru_cache(maxsize=CACHED_OWNERS)(partial(self._work_out, owner_of_kind))
+        self._second_of_kind = lru_cache(maxsize=CACHED_OWNERS)(partial(self._work_out, second_of_kind))
         self._rounds = 0
         self._awaited: Assignment | None = None
         self._store: Any = None
@@ -165,6 +172,11 @@ class Folding:
             return None
         return self._owner_of_kind(view_id, known.kind)
 
-    def _work_out_owner(self, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
+    def _second_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
+        """Who gives a second opinion of the service."""
+        known = self._host.monitoring.inventory.placeables.get(service_id)
+        return None if known is None else self._second_of_kind(view_id, known.kind)
+
+    def _work_out(self, rule: NodeOfKind, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
         view = self._host.views.kept(view_id)
-        return None if view is None else owner_of_kind(kind, seating(view), view)
+        return None if view is None else rule(kind, seating(view), view)

@@ -48,6 +48,16 @@ def owner_of_kind(kind: OwnerKind, seats: Placement, view: View) -> NodeId | Non
     return first if first in hosts else owner_at(kind.lead.seat, hosts, seats, view)
 
 
+def second_of_kind(kind: OwnerKind, seats: Placement, view: View) -> NodeId | None:
+    """Who gives a second opinion of a service (U-8): the first of its preference list that is operational and hosts it,
+    besides the owner. None where nobody else does, and for an internal service, which is every node's own.
+    """
+    if kind.internal:
+        return None
+    able = _hosts(kind.node_groups, view) - {owner_of_kind(kind, seats, view)}
+    return next(iter(preference_list(kind.seat, able, seats.partitions)), None)
+
+
 def _hosts(node_groups: frozenset[str], view: View) -> frozenset[NodeId]:
     return frozenset(member.node for member in view.members if member.hosts(node_groups))
 

@@ -11,6 +11,8 @@ anew and comparing the whole text, so that a difference is read as a diff. To ac
     60s  due                                          the node's housekeeping says what time it is
     1s   claim b0 view=3                              the owner declares itself
     2s   report b0 view=3 : http run=1 UP OK 1 300us, tcp run=1 DOWN REFUSED 2 "no listener"
+    2s   report b0 view=3 ask=b1 : http run=1 DOWN REFUSED 3    b0 doubts itself: b1 is to be asked (U-8)
+    2s   opine b1 view=3 : http run=1 DOWN REFUSED 1           what b1 found
     2s   again                                        the last record of a node once more (at least once)
     2s   again 3                                      the last three
     3s   restart b0                                   the node has another incarnation from now on
@@ -26,7 +28,18 @@ from pathlib import Path
 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.probes import ProbeRun, Reason, Verdict
-from streams.folding.events import BindingConfig, Claimed, Configured, Due, Reported, Sender, ServiceConfig, Source
+from schemas.states import ServiceState
+from streams.folding.events import (
+    BindingConfig,
+    Claimed,
+    Configured,
+    Due,
+    Opined,
+    Reported,
+    Sender,
+    ServiceConfig,
+    Source,
+)
 from streams.folding.facts import Alert, Fact, Publish, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
@@ -43,7 +56,7 @@ class World:
     owners: dict[ViewId, NodeId] = field(default_factory=dict)
     incarnations: dict[str, int] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
-    sent: list[Reported | Claimed] = field(default_factory=list)
+    sent: list[Reported | Claimed | Opined] = field(default_factory=list)
     offset: int = 0
 
     def run(self, line: str) -> list[str]:
@@ -86,15 +99,21 @@ class World:
         return self._configured(None, now_ms)
 
     def claim(self, words: str, now_ms: int) -> list[Fact]:
-        node, view = words.split()
-        return self._send(Claimed(self._sender(node, view), self.owners.get(view_of(view))), now_ms)
+        node, view, *ask = words.split()
+        owner = self.owners.get(view_of(view))
+        return self._send(Claimed(self._sender(node, view), owner, asked_in(ask)), now_ms)
 
     def report(self, words: str, now_ms: int) -> list[Fact]:
         head, _, runs = words.partition(" : ")
-        node, view = head.split()
+        node, view, *ask = head.split()
         sender = self._sender(node, view)
-        reported = tuple(self._run_of(sender, text, now_ms) for text in re.split(r",\s*(?=\w+ run=)", runs))
-        return self._send(Reported(sender, self.owners.get(view_of(view)), reported), now_ms)
+        reported = self._runs_of(sender, runs, now_ms)
+        return self._send(Reported(sender, self.owners.get(view_of(view)), reported, asked_in(ask)), now_ms)
+
+    def opine(self, words: str, now_ms: int) -> list[Fact]:
+        head, _, runs = words.partition(" : ")
+        sender = self._sender(*head.split())
+        return self._send(Opined(sender, self._runs_of(sender, runs, now_ms)), now_ms)
 
     def again(self, words: str, now_ms: int) -> list[Fact]:
         return [fact for event in self.sent[-int(words or 1) :] for fact in self.fold.apply(event, now_ms)]
@@ -110,7 +129,7 @@ class World:
         self.config = config
         return list(self.fold.apply(Configured(config, self._source("config-entities")), now_ms))
 
-    def _send(self, event: Reported | Claimed, now_ms: int) -> list[Fact]:
+    def _send(self, event: Reported | Claimed | Opined, now_ms: int) -> list[Fact]:
         self.sent.append(event)
         return list(self.fold.apply(event, now_ms))
 
@@ -121,6 +140,9 @@ class World:
     def _source(self, topic: str) -> Source:
         self.offset += 1
         return Source(topic, 9, self.offset)
+
+    def _runs_of(self, sender: Sender, text: str, now_ms: int) -> tuple[ProbeRun, ...]:
+        return tuple(self._run_of(sender, each, now_ms) for each in re.split(r",\s*(?=\w+ run=)", text))
 
     def _run_of(self, sender: Sender, text: str, now_ms: int) -> ProbeRun:
         monitor, run, verdict, reason, count, *more = shlex.split(text)
@@ -148,6 +170,17 @@ def view_of(word: str) -> ViewId:
     return ViewId(int(word.removeprefix("view=")))
 
 
+def asked_in(words: list[str]) -> NodeId | None:
+    return next((NodeId(word.removeprefix("ask=")) for word in words if word.startswith("ask=")), None)
+
+
+def doubt_in(state: ServiceState) -> str:
+    if state.doubt is None:
+        return ""
+    until_ms = state.doubt.until_ms
+    return f" asks {state.doubt.asked}" + (" further" if until_ms is None else f" until {until_ms / 1000:g}s")
+
+
 def binding_of(text: str) -> BindingConfig:
     monitor, *settings = text.split()
     named = {name: int(value) for name, _, value in (word.partition("=") for word in settings) if value}
@@ -161,10 +194,11 @@ def written(fact: Fact) -> str:
             bindings = " ".join(f"{binding.monitor_id}:{binding.state.value}" for binding in state.bindings)
             response = "" if state.response_time_us is None else f" {state.response_time_us}us"
             due = "" if state.due_at_ms is None else f" due {state.due_at_ms / 1000:g}s"
+            times = f" since {state.changed_at_ms / 1000:g}s{due}{doubt_in(state)}"
             return (
                 f"{state.view_id}/{state.sequence} {state.name} {state.state.value} {state.up_weight}"
                 f" of {state.threshold}{response} by {state.owner} [{bindings}]"
-                f" since {state.changed_at_ms / 1000:g}s{due} | {state.cause.kind.value} {state.cause.text}"
+                f"{times} | {state.cause.kind.value} {state.cause.text}"
             )
         case Transition(transition):
             return f"{transition.before.value} -> {transition.after.value} at {transition.at_ms / 1000:g}s"

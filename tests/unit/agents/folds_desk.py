@@ -35,10 +35,17 @@ class Desk:
     history: list[ServiceTransition] = field(default_factory=list)
     owner: Callable[[EntityId, ViewId], NodeId | None] = lambda service, view: B0
     now_ms: int = 9_000
+    second: NodeId | None = None
     folds: Folds = field(init=False)
 
     def __post_init__(self) -> None:
-        self.folds = Folds(self, self.configs.get, lambda service, view: self.owner(service, view), lambda: self.now_ms)
+        self.folds = Folds(
+            self,
+            self.configs.get,
+            lambda service, view: self.owner(service, view),
+            lambda: self.now_ms,
+            lambda service, view: self.second,
+        )
         self.folds.use_table(self.table)
         self.folds.assigned([HERE])
 
@@ -48,5 +55,13 @@ class Desk:
     def state(self, service: EntityId = WEB) -> ServiceState | None:
         return decode(ServiceState, self.table[service]) if service in self.table else None
 
-    def take(self, *runs: ProbeRun, claims: tuple[EntityId, ...] = (), view: int = 3, node: NodeId = B0) -> None:
-        self.folds.take(ProbeResults(node, f"{node}-run", ViewId(view), 0, claims, runs), RESULTS)
+    def take(
+        self,
+        *runs: ProbeRun,
+        claims: tuple[EntityId, ...] = (),
+        view: int = 3,
+        node: NodeId = B0,
+        suspect: bool = False,
+    ) -> None:
+        results = ProbeResults(node, f"{node}-run", ViewId(view), 0, claims, runs, suspect=suspect)
+        self.folds.take(results, RESULTS)

@@ -8,7 +8,7 @@ from schemas.probes import Verdict
 from schemas.states import State
 from streams.folding.facts import AlertKind
 from tests.unit.agents.folds_desk import COMMAND, HERE, NOT_HERE, Desk
-from tests.unit.folding.builders import CONFIG, WEB, probed
+from tests.unit.folding.builders import B1, CONFIG, WEB, probed
 
 LEAVING = changed(CONFIG, enabled=False, leave_ms=60_000)
 
@@ -121,3 +121,20 @@ def test_M18_alerts_are_counted() -> None:
     desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], alert_retries=2),))
     desk.take(probed(1, Verdict.DOWN, count=5))
     assert desk.folds.alerts[AlertKind.PROBES_FAILED] == 1
+
+
+def test_U8_a_second_opinion_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    desk = Desk(second=B1)
+    desk.take(probed(1))
+    desk.take(probed(2, Verdict.DOWN, run=2, count=3), suspect=True)
+    state = desk.state()
+    assert state is not None
+    assert state.doubt is not None
+    assert (state.state, state.doubt.until_ms) == (State.UP, 13_000)
+    desk.folds.assigned([HERE])
+    desk.now_ms = 12_999
+    assert desk.folds.pass_time() == 0
+    desk.now_ms = 13_000
+    desk.folds.pass_time()
+    assert told(desk) is State.DOWN
+    assert desk.folds.pass_time() == 0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import ProbeResults, ProbeRun
-from schemas.states import CauseKind
+from schemas.probes import ProbeResults, ProbeRun, Verdict
+from schemas.states import CauseKind, State
 from streams.folding.batch import fold_results
 from streams.folding.events import BindingConfig
 from streams.folding.facts import Refusal
 from streams.folding.service import ServiceFold
-from tests.unit.folding.builders import B0, CONFIG, HTTP_BOUND, SOURCE, TCP, WEB, new_fold, probed, refusals, states
+from tests.unit.folding.builders import B0, B1, CONFIG, HTTP_BOUND, SOURCE, TCP, WEB, new_fold, probed, refusals, states
 
 MAIL = EntityId("5-1")
 
@@ -54,3 +54,16 @@ def test_a_service_not_folded_here_refuses_and_its_neighbours_are_folded() -> No
 
 def test_an_empty_batch_says_nothing() -> None:
     assert fold_results(folds(), batch(), SOURCE, b0_owns, 1_000) == []
+
+
+def test_U8_of_a_suspect_node_a_second_opinion_is_asked_and_of_any_other_not() -> None:
+    for suspect, state in ((False, State.DOWN), (True, State.UP)):
+        both = folds()
+        fold_results(both, batch((), (probed(1),)), SOURCE, b0_owns, 1_000)
+        failing = replace(batch((), (probed(2, Verdict.DOWN, run=2, count=3),)), suspect=suspect)
+        facts = fold_results(both, failing, SOURCE, b0_owns, 2_000, lambda service, view: B1)
+        assert [told.state for told in states(facts)] == [state]
+        opinion = replace(batch((), (probed(1, Verdict.DOWN), probed(2, service=MAIL))), node_id=B1, opinion=True)
+        told = fold_results(both, opinion, SOURCE, b0_owns, 3_000)
+        assert refusals(told) == [Refusal.NOT_ASKED] * (1 if suspect else 2)
+        assert [each.state for each in states(told)] == ([State.DOWN] if suspect else [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from schemas.identifiers import PARTITIONS, SEATS, EntityId, NodeId, ViewId, entity_id, partition_of, seat_of
 from streams.ownership.hashing import preference_list
-from streams.ownership.owner import owner, seating
+from streams.ownership.owner import OwnerKind, owner, owner_of_kind, seating, second_of_kind
 from streams.ownership.view import EMPTY_VIEW, Member, View
 
 NODES = tuple(NodeId(f"b{index}") for index in range(4))
@@ -44,3 +44,22 @@ def test_without_any_host_or_any_view_there_is_no_owner() -> None:
 def test_a_seat_lies_in_one_partition_so_that_every_client_can_work_out_both() -> None:
     for service in SERVICES:
         assert seat_of(service) % PARTITIONS == partition_of(service)
+
+
+def test_U8_the_second_opinion_is_the_next_of_the_list_that_hosts_it() -> None:
+    some = frozenset({"dmz"})
+    members = tuple(Member(node, "run1", some if node != NODES[2] else frozenset({"lan"})) for node in NODES)
+    view = View(ViewId(5), 1, members, NODES[0])
+    for service in SERVICES:
+        for groups, hosts in ((frozenset(), set(NODES)), (some, set(NODES) - {NODES[2]})):
+            kind = OwnerKind(seat_of(service), groups)
+            others = [
+                node for node in prl(service) if node in hosts and node != owner_of_kind(kind, seating(view), view)
+            ]
+            assert second_of_kind(kind, seating(view), view) == others[0]
+
+
+def test_U8_nobody_gives_a_second_opinion_of_what_one_node_hosts_or_every_node_probes() -> None:
+    alone = View(ViewId(6), 1, VIEW.members[:1], NODES[0])
+    assert second_of_kind(OwnerKind(seat_of(SERVICES[0]), frozenset()), seating(alone), alone) is None
+    assert second_of_kind(OwnerKind(seat_of(SERVICES[0]), frozenset(), internal=True), seating(VIEW), VIEW) is None
