@@ -50,6 +50,9 @@ def node(
             help="HAProxy's stats socket, PATH or HOST:PORT, to feed passive monitors.",
         ),
     ] = None,
+    standalone: Annotated[
+        bool, typer.Option("--standalone", help="Clustering off: this node monitors everything, and bears no other.")
+    ] = False,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
@@ -76,6 +79,7 @@ def node(
             _checked(scripts),
             resolvers,
             haproxy_stats,
+            not standalone,
             os.environ.get("WATCHBILL_WEB_TOKEN"),
         )
     except ValueError as fault:
@@ -119,6 +123,7 @@ def _checked(scripts: Path | None) -> Path | None:
 async def _run(settings: object) -> int:
     from connectors.replica.base import NotReady
     from streams.node.node import Node, WebRefused
+    from streams.node.parting import NotAlone
     from streams.node.settings import NodeSettings
     from streams.node.twins import NodeIdTaken
 
@@ -129,7 +134,7 @@ async def _run(settings: object) -> int:
         loop.add_signal_handler(number, _stop, running.stopping)
     try:
         await running.run()
-    except (NotReady, NodeIdTaken, WebRefused) as fault:
+    except (NotReady, NodeIdTaken, NotAlone, WebRefused) as fault:
         print(f"watchbill node: {fault}", file=sys.stderr)
         return 1
     return 0

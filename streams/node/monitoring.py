@@ -18,10 +18,11 @@ from connectors.replica.states import Applied, StateReplica
 from schemas.identifiers import EntityId, ViewId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
-from schemas.states import State
+from schemas.states import ServiceState, State
 from streams.faust_app.identity import NodeIdentity
 from streams.node.domains import Domains
 from streams.node.inline import Inline
+from streams.node.internal import Internal
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.reports import probe_runs
 from streams.node.results import ResultPublisher
@@ -36,24 +37,33 @@ SOON = 32
 """A run of successes up to here may make a service UP (the largest `success_retries`); a longer one is a summary."""
 
 
+def now_ms() -> int:
+    """Wall clock, for records and people."""
+    return time.time_ns() // 1_000_000
+
+
 class Monitoring:
     """The loop's thread. `publisher` and `domains` are set before the first view comes."""
 
     publisher: ResultPublisher
     domains: Domains
 
-    def __init__(self, identity: NodeIdentity, replica: StateReplica, engines: EnginePool) -> None:
+    def __init__(
+        self, identity: NodeIdentity, replica: StateReplica, engines: EnginePool, clustering: bool = True
+    ) -> None:
         self._replica = replica
         self._engines = engines
         self._view = EMPTY_VIEW
         self._claimed_s: float | None = None
         self.inventory = Inventory()
-        self.inline = Inline(self.inventory, engines.passive, lambda: time.time_ns() // 1_000_000)
-        self.watches = Watches(identity.node_id, identity.incarnation, self._last_state)
+        self.inline = Inline(self.inventory, engines.passive, now_ms)
+        self.internal = Internal(identity, self.inventory, now_ms)
+        self.watches = Watches(identity.node_id, identity.incarnation, self._last_state, clustering)
 
     def configured(self, changes: Iterable[EntityChange]) -> InventoryChange:
         """Whole commands came: the engines' table, the placement and the fold's configuration follow."""
         change = self.inventory.apply(changes)
+        self.internal.configured(change.services)
         if change.removed:
             self._engines.remove(change.removed)
         if change.added:
@@ -88,8 +98,29 @@ class Monitoring:
 
     def reported(self, reports: list[RunReport]) -> None:
         """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
-        runs = list(probe_runs(reports, self.inventory.numbered))
+        ours, runs = self.internal.part(list(probe_runs(reports, self.inventory.numbered)))
+        if ours:
+            self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
         self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
+
+    def resolved(self, services: Iterable[EntityId]) -> None:
+        """What is held of these services' names has changed: it goes to their folds."""
+        services = list(services)
+        self.publisher.resolved([service for service in services if service not in self.internal])
+        ours = {service for service in services if service in self.internal}
+        if ours:
+            self._fold_internal((), ours)
+
+    def state_of(self, service: EntityId) -> ServiceState | None:
+        """The state of a service as this node has it: its own of an internal one, else what the owner told."""
+        return self.internal.state_of(service) if service in self.internal else self._replica.get(service)
+
+    def _fold_internal(self, runs: Sequence[ProbeRun], named: Iterable[EntityId]) -> None:
+        named = list(named)
+        said = [known for service in named if (known := self.domains.resolution_of(service)) is not None]
+        self.internal.take(runs, said)
+        for service in named:
+            self.domains.heard(service)
 
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""

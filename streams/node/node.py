@@ -13,6 +13,7 @@ import secrets
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from structlog import get_logger
@@ -27,7 +28,7 @@ from connectors.resolver.lookup import DnsLookup
 from connectors.resolver.resolver import Resolver
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
-from schemas.identifiers import Partition
+from schemas.identifiers import EntityId, Partition
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
@@ -42,12 +43,14 @@ from streams.node.heartbeat import Heartbeat
 from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
+from streams.node.parting import LEAVE_DEADLINE_S, NotAlone, has_successor, others_in, probe_on
 from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
 from streams.node.stall import StallWatch
+from streams.node.status import status_of
 from streams.node.stuck import StuckProducers
-from streams.node.twins import ACTIVE, NodeIdTaken, listen, must_yield
+from streams.node.twins import NodeIdTaken, listen, must_yield
 from streams.node.views import Views
 from streams.node.web_source import NodeSource
 from streams.ownership.placement import place
@@ -57,7 +60,6 @@ from streams.web.pages import attach
 
 log = get_logger()
 
-VERSION = "0.1.0"
 REPLAY_DEADLINE_S = 600.0
 REPLAY_POLL_S = 5.0
 HOUSEKEEPING_S = 0.1
@@ -67,9 +69,6 @@ socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10
 """
 PROPOSE_AGAIN_ROUNDS = 10
 STUCK_EVERY_ROUNDS = 10
-LEAVE_DEADLINE_S = 5.0
-HANDOVER_DEADLINE_S = 3.0
-HANDOVER_POLL_S = 0.01
 
 
 class WebRefused(Exception):
@@ -93,7 +92,7 @@ class Node:
         self.missing: tuple[str, ...] = ("replay",)
         self.revision = -1
         self.stopping = asyncio.Event()
-        self._twin: NodeStatus | None = None
+        self._refused: NodeIdTaken | NotAlone | None = None
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
@@ -106,7 +105,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self._make_producers()
         self.heartbeat = Heartbeat(
-            self.bulk, settings.topic(NODES), settings.heartbeat_period_s, self.lease, self._status
+            self.bulk, settings.topic(NODES), settings.heartbeat_period_s, self.lease, partial(status_of, self)
         )
         self.replicas = Replicas(self, self.loop, self.quarantine)
         self.engines = EnginePool(
@@ -116,14 +115,14 @@ class Node:
             targets=settings.targets,
             scripts=settings.scripts,
         )
-        self.monitoring = Monitoring(self.identity, self.replicas.states, self.engines)
+        self.monitoring: Monitoring = Monitoring(self.identity, self.replicas.states, self.engines, settings.clustering)
         self.resolver = Resolver(DnsLookup(settings.resolvers), lambda *spoken: self.monitoring.domains.told(*spoken))
         self.monitoring.domains = Domains(
             self.monitoring.inventory,
             self.engines,
-            self.replicas.states.get,
+            self.monitoring.state_of,
             self.resolver,
-            lambda services: self.publisher.resolved(services),
+            self.monitoring.resolved,
             settings.targets.refusal,
             now_ms,
         )
@@ -199,8 +198,8 @@ class Node:
                 await self._hand_over()
         finally:
             await self._end()
-        if self._twin is not None:
-            raise NodeIdTaken(self._twin)
+        if self._refused is not None:
+            raise self._refused
 
     async def _replay(self) -> None:
         """CVS only: everything that others know is read before this node may own anything (V-9)."""
@@ -224,10 +223,13 @@ class Node:
 
     def twin_heard(self, twin: NodeStatus) -> None:
         """Another run of this node id beats beside ours, on the loop."""
-        if self._twin is None and must_yield(twin, self.identity, self.views.held):
-            log.critical("node id in use by another process: ending", twin=twin.incarnation)
-            self._twin = twin
-            self.stopping.set()
+        if self._refused is None and must_yield(twin, self.identity, self.views.held):
+            self._refuse(NodeIdTaken(twin))
+
+    def _refuse(self, why: NodeIdTaken | NotAlone) -> None:
+        log.critical("may not serve: ending", why=str(why))
+        self._refused = why
+        self.stopping.set()
 
     async def _wait_ready(self, name: str, replica: Replica) -> None:
         deadline = self.loop.time() + REPLAY_DEADLINE_S
@@ -267,6 +269,7 @@ class Node:
         self.publisher.keep_house()
         self.folding.keep_house()
         self.monitoring.reclaim(self.loop.time())
+        self.monitoring.internal.pass_time()
 
     def _purge_at_lease_end(self) -> None:
         """Nothing that waits may leave after the lease: it comes back to those who sent it, and waits there."""
@@ -286,18 +289,21 @@ class Node:
         await self.group.leave(LEAVE_DEADLINE_S)
         self.folding.revoked()
         self.outbox.drop_except(())
-        deadline = self.loop.time() + HANDOVER_DEADLINE_S
-        while self._has_successor() and self.monitoring.watches.probed() and self.loop.time() < deadline:
-            self.heartbeat.loop_turned()
-            await asyncio.sleep(HANDOVER_POLL_S)
-        left = len(self.monitoring.watches.probed())
-        log.info("handed over", left_without_owner=left)
+        log.info("handed over", left_without_owner=await probe_on(self))
 
-    def _has_successor(self) -> bool:
-        """Whether another member may take over; where all end at once, nobody waits for the other."""
-        nodes, own = self.replicas.control.nodes(), self.settings.node_id
-        others = [nodes.get(member.node) for member in self.views.held.members if member.node != own]
-        return any(status is not None and status.phase in ACTIVE for status in others)
+    @property
+    def probed(self) -> frozenset[EntityId]:
+        """What this node probes now."""
+        return self.monitoring.watches.probed()
+
+    @property
+    def has_successor(self) -> bool:
+        """Whether another member of the view may take over."""
+        return has_successor(self.views.held, self.settings.node_id, self.replicas.control.nodes())
+
+    def loop_turned(self) -> None:
+        """The loop is alive."""
+        self.heartbeat.loop_turned()
 
     async def _end(self) -> None:
         await self.engines.stop()
@@ -305,7 +311,7 @@ class Node:
         if self._web is not None:
             await self._web.stop()
         self.phase = Phase.LEFT
-        await asyncio.to_thread(self.heartbeat.stop, say_so=self._twin is None)
+        await asyncio.to_thread(self.heartbeat.stop, say_so=not isinstance(self._refused, NodeIdTaken))
         for producer in (self.sss, self.bulk):
             await asyncio.to_thread(producer.close, 2.0)
         await asyncio.to_thread(self.replicas.close)
@@ -330,6 +336,9 @@ class Node:
     def _view_accepted(self, view: View) -> None:
         inside = view.member(self.settings.node_id)
         mine = inside is not None and inside.incarnation == self.identity.incarnation
+        others = others_in(view, self.settings.node_id)
+        if others and mine and not self.settings.clustering:
+            self._refuse(NotAlone(self.settings.node_id, others))
         self.our_partitions = frozenset(place(view.nodes).partitions_of(self.settings.node_id) if mine else ())
         if self.phase in (Phase.JOINING, Phase.SERVING):
             self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
@@ -372,22 +381,3 @@ class Node:
 
     def _engine_lost(self, engine: int, why: str) -> None:
         log.warning("engine lost", engine=engine, why=why)
-
-    def _status(self, beat: int) -> NodeStatus:
-        """On the heartbeat's thread: plain attributes only."""
-        settings = self.settings
-        return NodeStatus(
-            node_id=settings.node_id,
-            incarnation=self.identity.incarnation,
-            phase=self.phase,
-            node_groups=settings.node_groups,
-            engines=settings.engines,
-            web_url=settings.web_url,
-            view_id=self.views.held.view_id,
-            applied=self.replicas.positions(),
-            missing=self.missing,
-            beat=beat,
-            started_at_ms=self.started_at_ms,
-            sent_at_ms=now_ms(),
-            version=VERSION,
-        )

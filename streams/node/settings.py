@@ -43,6 +43,8 @@ class NodeSettings:
     """DNS servers, as ADDRESS or ADDRESS:PORT; none: those of /etc/resolv.conf."""
     haproxy_stats: str | None = None
     """HAProxy's stats socket, a path or HOST:PORT, from which passive monitors are fed; None: they are not."""
+    clustering: bool = True
+    """Off: this node is all there is (V-12); it ends when it finds another in its view."""
     web_token: str | None = field(default=None, repr=False)
     """What whoever tells passive monitors of traffic over the web must show; None: nothing."""
 

@@ -34,14 +34,17 @@ class Change:
 
 
 NO_CHANGE = Change(frozenset(), frozenset(), frozenset())
+CLAIMED = (Role.OWNER, Role.STANDALONE)
+"""Roles in which a node declares its ownership to all: an internal service is nobody else's business."""
 
 
 class Watches:
     """The duties of one node. All methods: one thread."""
 
-    def __init__(self, node: NodeId, incarnation: str, last_state: LastStateOf) -> None:
+    def __init__(self, node: NodeId, incarnation: str, last_state: LastStateOf, clustering: bool = True) -> None:
         self._node = node
         self._incarnation = incarnation
+        self._clustering = clustering
         self._last_state = last_state
         self._view = EMPTY_VIEW
         self._distribution: Distribution = distribute(EMPTY_VIEW, node, ())
@@ -78,7 +81,7 @@ class Watches:
         """A new view, or services that came, went or changed (O-5)."""
         before, self._distribution = (
             self._distribution,
-            distribute(view, self._node, services, incarnation=self._incarnation),
+            self._distribute(view, services),
         )
         self._view = view
         gained = self._distribution.probed - before.probed
@@ -90,9 +93,15 @@ class Watches:
             else (gained | (set(self._watches) - self._distribution.probed))
         )
         started, stopped = self._reconsider(affected)
-        claimable = frozenset(service for service in gained if self._distribution.standings[service].role is Role.OWNER)
+        standings = self._distribution.standings
+        claimable = frozenset(service for service in gained if standings[service].role in CLAIMED)
         self.unconfirmed = (self.unconfirmed | claimable) & self._watches.keys()
         return Change(started, stopped, claimable & self._watches.keys())
+
+    def _distribute(self, view: View, services: Iterable[Placeable]) -> Distribution:
+        """With clustering off all is this node's from its first view on; before that no fold would take its word."""
+        off = not self._clustering and view.member(self._node) is not None
+        return distribute(view, self._node, services, incarnation=self._incarnation, clustering=not off)
 
     def state_applied(self, states: Mapping[EntityId, LastState]) -> Change:
         """New states of services that this node watches; those of others cost a look-up and nothing more."""
@@ -154,7 +163,7 @@ class Watches:
         if standing is None:
             return RESTING
         view_id = self._view.view_id
-        if standing.role is Role.OWNER and states is None and self._heard <= view_id:
+        if standing.role in CLAIMED and states is None and self._heard <= view_id:
             return Watch(Duty.OWN, view_id)  # what hand_over says; the state need not be looked up
         last = states[service] if states is not None else self._last_state(service)
         return hand_over(watch, self._node, standing, view_id, last)

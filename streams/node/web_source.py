@@ -67,8 +67,8 @@ class NodeSource:
         return list(self._node.monitoring.inventory.services.values())
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
-        """From the state replica."""
-        return self._node.replicas.states.get(entity_id)
+        """What the owner told; of an internal service, what this node found."""
+        return self._node.monitoring.state_of(entity_id)
 
     def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
         """From memory: nobody else is told of it."""

@@ -1,0 +1,91 @@
+"""A node with clustering off has everything and bears no other (V-12); one that leaves waits for successors (T5)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from schemas.cluster import NodeStatus, Phase
+from schemas.identifiers import EntityId, NodeId, ViewId
+from streams.node import parting
+from streams.node.parting import NotAlone, has_successor, others_in, probe_on
+from streams.ownership.handover import Duty
+from streams.ownership.view import Member, View
+from tests.unit.node.monitoring_desk import Desk
+
+B0, B1 = NodeId("b0"), NodeId("b1")
+VIEW = View(ViewId(4), 1, (Member(B0, "run1"), Member(B1, "run1")), B0)
+ADD = """
+add node_group edge
+add monitor tcp type=TCP
+add service web address=10.0.0.1 port=80
+add service far address=10.0.0.2 port=80
+bind service web monitor tcp
+bind service far monitor tcp
+bind service far node_group edge
+"""
+WEB, FAR = EntityId("0-2"), EntityId("0-3")
+
+
+def status(node: NodeId, phase: Phase) -> NodeStatus:
+    return NodeStatus(node, "run1", phase, (), 1, None, ViewId(4), {}, (), 1, 0, 0, "test")
+
+
+def test_V12_with_clustering_off_one_node_owns_claims_and_probes_everything() -> None:
+    desk = Desk(clustering=False)
+    desk.do(ADD)
+    assert not desk.probed(), "before its first view no fold would take its word"
+    desk.view(0, "b0")
+    assert desk.probed() == {*desk.numbers(WEB), *desk.numbers(FAR)}, "node groups divide nothing among one"
+    assert desk.claims() == {WEB, FAR}
+    assert desk.monitoring.watches.duty(FAR) is Duty.OWN
+
+
+def test_V12_with_clustering_on_the_node_group_decides() -> None:
+    desk = Desk()
+    desk.do(ADD)
+    desk.view(0, "b0")
+    assert desk.probed() == set(desk.numbers(WEB))
+
+
+def test_V12_a_standalone_node_that_meets_another_says_which_and_what_to_do() -> None:
+    assert others_in(VIEW, B0) == (B1,)
+    told = str(NotAlone(B0, others_in(VIEW, B0)))
+    assert "'b0', but b1 serve" in told
+    assert "without --standalone" in told
+
+
+def test_T5_only_a_live_member_of_the_view_is_a_successor() -> None:
+    assert has_successor(VIEW, B0, {B1: status(B1, Phase.SERVING)})
+    assert not has_successor(VIEW, B0, {B1: status(B1, Phase.LEAVING)})
+    assert not has_successor(VIEW, B0, {B0: status(B0, Phase.SERVING)})
+
+
+@dataclass
+class Leaving:
+    """A node that is relieved of one service at each turn of the loop."""
+
+    left: int
+    has_successor: bool = True
+    turns: int = 0
+
+    @property
+    def probed(self) -> frozenset[EntityId]:
+        return frozenset(EntityId(f"0-{number}") for number in range(self.left - self.turns))
+
+    def loop_turned(self) -> None:
+        self.turns += 1
+
+
+def test_T5_a_leaving_node_probes_on_until_its_last_service_is_anothers() -> None:
+    node = Leaving(left=3)
+    assert asyncio.run(probe_on(node)) == 0
+    assert node.turns == 3, "the watchdog hears of the loop meanwhile"
+
+
+def test_T5_nobody_waits_for_who_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asyncio.run(probe_on(Leaving(left=3, has_successor=False))) == 3
+    monkeypatch.setattr(parting, "HANDOVER_DEADLINE_S", 0.05)
+    assert asyncio.run(probe_on(Leaving(left=1_000))) > 0
