@@ -107,10 +107,12 @@ def start_node(
     session_timeout_s: float = SESSION_TIMEOUT_S,
     log_level: str = "info",
     prefix: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> NodeProcess:
     """Start a node; it joins by itself. Its log is `<log_dir>/<node>.log`, appended to.
 
     `prefix`: a command that becomes the node, such as `ip netns exec NAME`; the node's engines are its children.
+    `options`: more of what `watchbill node` takes.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     log_path = log_dir / f"{node_id}.log"
@@ -122,6 +124,7 @@ def start_node(
         arguments += ["--web", f"127.0.0.1:{web_port}"]
     for group in node_groups:
         arguments += ["--node-group", group]
+    arguments += options
     with log_path.open("ab") as log:
         process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     return NodeProcess(NodeId(node_id), process, log_path, web_port)

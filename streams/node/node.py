@@ -87,7 +87,7 @@ class Node:
         self.settings = settings
         self.started_at_ms = now_ms()
         incarnation = f"{self.started_at_ms:013x}-{secrets.token_hex(3)}"
-        self.identity = NodeIdentity(settings.node_id, incarnation, settings.node_groups)
+        self.identity = NodeIdentity(settings.node_id, incarnation, settings.hosted_groups)
         self.phase = Phase.JOINING
         self.missing: tuple[str, ...] = ("replay",)
         self.revision = -1

@@ -15,6 +15,7 @@ from connectors.probes.policy import NO_RULES, TargetPolicy
 from connectors.resolver.answers import is_server
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
+from streams.ownership.view import EVERY_GROUP
 from streams.web.guard import check_bind, check_token
 
 DEFAULT_SESSION_TIMEOUT_S = 3.0
@@ -69,6 +70,11 @@ class NodeSettings:
     def topic(self, topic: Topic) -> str:
         """A topic's name in this cluster."""
         return topic_name(self.cluster, topic)
+
+    @property
+    def hosted_groups(self) -> tuple[str, ...]:
+        """The node groups that this node tells others it serves."""
+        return self.node_groups if self.clustering else (EVERY_GROUP,)
 
     @property
     def lease_s(self) -> float:

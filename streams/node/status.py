@@ -38,7 +38,7 @@ def status_of(node: Beating, beat: int) -> NodeStatus:
         node_id=settings.node_id,
         incarnation=node.identity.incarnation,
         phase=node.phase,
-        node_groups=settings.node_groups,
+        node_groups=settings.hosted_groups,
         engines=settings.engines,
         web_url=settings.web_url,
         view_id=node.views.held.view_id,

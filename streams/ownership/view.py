@@ -18,6 +18,9 @@ from enum import Enum
 from schemas.cluster import ViewChange
 from schemas.identifiers import NO_VIEW, NodeId, ViewId
 
+EVERY_GROUP = "*"
+"""Instead of a node's groups: it hosts everything, as with clustering off (V-12). No group can have this name."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Member:
@@ -29,7 +32,7 @@ class Member:
 
     def hosts(self, node_groups: frozenset[str]) -> bool:
         """True if a service of these node groups is configured on this node. No group means every node (A-1)."""
-        return not node_groups or not self.node_groups.isdisjoint(node_groups)
+        return not node_groups or EVERY_GROUP in self.node_groups or not self.node_groups.isdisjoint(node_groups)
 
 
 @dataclass(frozen=True, slots=True)
