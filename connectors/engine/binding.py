@@ -54,6 +54,8 @@ class Binding:
     """What the binding counts for its service when it is UP (M-4)."""
     deviation_ms: int = 0
     """DRTM (M-19): the time-out is the average response time + this; 0 keeps `timeout_ms`."""
+    tells_response: bool = False
+    """LRTM: a response time that moved by 5 % is told within a second, and not with the minute's summary (L-3)."""
     source_ip: str = ""
     """The address of this node that probes leave from (M-18); empty: the kernel chooses."""
     parameters: Mapping[str, ParameterValue] = field(default_factory=dict)

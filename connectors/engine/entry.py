@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from connectors.engine.binding import Binding
 from connectors.engine.learning import dynamic_timeout
-from connectors.engine.load_run import run_of
 from connectors.engine.placement import placement_hash
+from connectors.engine.run_kinds import run_of
 from connectors.engine.schedule import phase_ms, spread_of
 from connectors.engine.starttls import StartTlsConversation
 from connectors.engine.tls import TlsConversation

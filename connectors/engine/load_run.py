@@ -2,15 +2,13 @@
 
 Rule: a report carries the load of its latest probe. Within a long run, one more is made when the load has moved by 5 %
 of the last told one, or the flag has changed; at most one a second, and what had to wait is looked at again with the
-next probe, so it is late and not lost. Why a class beside `RunLength` and not a branch in it: other monitors are
-50,000 probes a second, and none of them has a load.
+next probe, so it is late and not lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.engine.binding import Binding
 from connectors.engine.runs import RunLength, RunReport
 from connectors.probes.outcome import Measured, Outcome
 from schemas.moved import moved
@@ -53,9 +51,3 @@ class LoadRun(RunLength):
         if told is None or load is None:
             return True
         return load.threshold_reached is not told.threshold_reached or moved(told.load, load.load)
-
-
-def run_of(binding: Binding, spread: int) -> RunLength:
-    """The run of a binding's first probe."""
-    made = LoadRun if binding.kind == KIND else RunLength
-    return made(binding.number, binding.window, spread, binding.up_window)

@@ -11,7 +11,7 @@ import asyncio
 from connectors.engine.binding import Binding
 from connectors.engine.entry import NEVER
 from connectors.engine.learning import dynamic_timeout
-from connectors.engine.runs import RunLength
+from connectors.engine.run_kinds import run_of
 from connectors.engine.schedule import phase_ms, spread_of
 from connectors.probes.contract import Task
 from connectors.probes.outcome import Outcome
@@ -43,7 +43,7 @@ class TaskRow:
         """An outcome says why it cannot be probed at all."""
         self.spread = spread_of(binding.schedule_key)
         self.phase_ms = phase_ms(binding.interval_ms, self.spread)
-        self.run = RunLength(binding.number, binding.window, self.spread, binding.up_window)
+        self.run = run_of(binding, self.spread)
         self.timeout_ms = binding.timeout_ms
         self.learning = dynamic_timeout(binding)
         """What sets `timeout_ms` anew after each probe (M-19); None where it stays."""

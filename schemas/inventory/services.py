@@ -2,8 +2,10 @@
 
 Rule: services, domain-based services and members of groups are one thing here (S-2, G-1). A member takes its group's
 settings, monitors and node groups (G-2); a monitor bound to the member itself holds instead of the same one bound to
-the group. Everything is derived from the snapshot, so nothing of it is stored or sent; after a change, `affected` names
-the services to look at again.
+the group. Of vservers a service knows one thing: whether one of them chooses by its response time (L-2).
+
+Everything is derived from the snapshot, so nothing of it is stored or sent; after a change, `affected` names the
+services to look at again.
 """
 
 from __future__ import annotations
@@ -22,6 +24,9 @@ from schemas.parameters.parameter import Shape
 from schemas.parameters.reading import code_ranges, is_domain
 from schemas.states import PathMonitoring
 
+LEAST_RESPONSE = "LRTM"
+"""The method of a vserver that chooses by response time."""
+NOTHING = Entities()
 ProbeSetting: TypeAlias = "Setting | tuple[tuple[int, int], ...]"
 
 
@@ -80,6 +85,8 @@ class MonitoredService:
     flap_changes: int = 0
     """Changes within `flap_window_ms` that are borne; one more holds it DOWN. 0: it is never held."""
     flap_window_ms: int = 0
+    least_response: bool = False
+    """L-2: a monitor in use says `lrtm`, and a vserver that chooses by response time has the service, or its group."""
 
     @property
     def path_monitoring(self) -> PathMonitoring:
@@ -117,14 +124,19 @@ def some_services(entities: Entities, wanted: Iterable[EntityId]) -> Iterator[tu
         yield entity_id, view.service(entity) if known and entity else None
 
 
-def affected(entities: Entities, changes: Iterable[Change]) -> frozenset[EntityId]:
-    """Services and members that the changes add, change or remove; `entities` is the snapshot after the changes."""
+def affected(entities: Entities, changes: Iterable[Change], before: Entities = NOTHING) -> frozenset[EntityId]:
+    """Services and members that the changes add, change or remove; `entities` is the snapshot after the changes.
+
+    `before` is the one before them: only there stands what a vserver no longer has.
+    """
     found: set[EntityId] = set()
     spreading: list[EntityId] = []
     for change in changes:
         if change.kind in (Kind.SERVICE, Kind.MEMBER):
             found.add(change.entity_id)
-        elif change.kind is not Kind.VSERVER:
+        elif change.kind is Kind.VSERVER:
+            found |= _chosen_by_response(before, change.entity_id) ^ _chosen_by_response(entities, change.entity_id)
+        else:
             spreading.append(change.entity_id)
     seen = set(spreading)
     while spreading:
@@ -138,6 +150,20 @@ def affected(entities: Entities, changes: Iterable[Change]) -> frozenset[EntityI
     return frozenset(found)
 
 
+def _chosen_by_response(entities: Entities, vserver_id: EntityId) -> set[EntityId]:
+    """The services and members of a vserver of method LRTM; none of any other."""
+    vserver = entities.get(vserver_id)
+    if vserver is None or not _by_response(vserver):
+        return set()
+    direct = {bound.entity_id for bound in vserver.bindings if bound.kind is Kind.SERVICE}
+    groups = [bound.entity_id for bound in vserver.bindings if bound.kind is Kind.SERVICE_GROUP]
+    return direct | {member.entity_id for group in groups for member in entities.members_of(group)}
+
+
+def _by_response(entity: ConfigEntity) -> bool:
+    return entity.kind is Kind.VSERVER and entity.settings.get("method") == LEAST_RESPONSE
+
+
 @dataclass(slots=True)
 class _View:
     """Derives services from one snapshot; what many services share is worked out once."""
@@ -146,12 +172,14 @@ class _View:
     _shared: dict[tuple[EntityId, int, bool, bool], MonitorBinding] = field(default_factory=dict)
     _monitors: dict[EntityId, tuple[Mapping[str, Setting], Mapping[str, ProbeSetting]]] = field(default_factory=dict)
     _groups: dict[EntityId, Mapping[str, Setting]] = field(default_factory=dict)
+    _chosen: dict[EntityId, bool] = field(default_factory=dict)
 
     def service(self, entity: ConfigEntity) -> MonitoredService:
         if entity.kind is Kind.MEMBER:
             return self._member(entity)
         settings = effective(entity)
-        return self._made(entity, settings, str(settings["address"]), _number(settings["port"]), entity.bindings, True)
+        host, port = str(settings["address"]), _number(settings["port"])
+        return self._made(entity, entity, settings, host, port, entity.bindings)
 
     def _member(self, entity: ConfigEntity) -> MonitoredService:
         name = member_name(entity.name)
@@ -161,18 +189,20 @@ class _View:
         if settings is None:
             settings = self._groups[group.entity_id] = effective(group)
         bound = {b.entity_id: b for b in (*group.bindings, *entity.bindings)}
-        return self._made(entity, settings, name.address, name.port, bound.values(), group.enabled)
+        return self._made(entity, group, settings, name.address, name.port, bound.values())
 
     def _made(
         self,
         entity: ConfigEntity,
+        head: ConfigEntity,
         settings: Mapping[str, Setting],
         host: str,
         port: int,
         bound: Iterable[BoundTo],
-        group_enabled: bool,
     ) -> MonitoredService:
+        """`head` is a member's group, and of a service itself."""
         domain = _domain(host, settings)
+        bindings = tuple([self._binding(b) for b in bound if b.kind is Kind.MONITOR])
         leaving = entity.settings if not entity.enabled else settings
         return MonitoredService(
             entity_id=entity.entity_id,
@@ -180,7 +210,7 @@ class _View:
             name=entity.name,
             ip="" if domain else host,
             port=port,
-            enabled=entity.enabled and group_enabled,
+            enabled=entity.enabled and head.enabled,
             threshold=_number(settings["threshold"]),
             health_monitor=settings["health_monitor"] is True,
             path_monitor=settings["path_monitor"] is True,
@@ -189,13 +219,22 @@ class _View:
             node_groups=tuple(
                 sorted([self.entities.by_id[b.entity_id].name for b in bound if b.kind is Kind.NODE_GROUP])
             ),
-            bindings=tuple([self._binding(b) for b in bound if b.kind is Kind.MONITOR]),
+            bindings=bindings,
             domain=domain,
             leave_ms=_number(leaving.get("delay_ms", 0)),
             graceful=leaving.get("graceful") is True,
             flap_changes=_number(settings["flap_changes"]),
             flap_window_ms=_number(settings["flap_window_ms"]),
+            least_response=any(b.enabled and b.settings.get("lrtm") is True for b in bindings)
+            and self._is_chosen_by_response(head.entity_id),
         )
+
+    def _is_chosen_by_response(self, head: EntityId) -> bool:
+        known = self._chosen.get(head)
+        if known is None:
+            holders = self.entities.referring_to(head)
+            known = self._chosen[head] = any(_by_response(self.entities.by_id[holder]) for holder in holders)
+        return known
 
     def _binding(self, bound: BoundTo) -> MonitorBinding:
         key = (bound.entity_id, bound.weight, bound.enabled, bound.shadow)

@@ -34,7 +34,8 @@ class MonitorType:
     table: Table = field(init=False)
 
     def __post_init__(self) -> None:
-        common = [row for row in COMMON if not (self.passive and row.name in OF_PROBES)]
+        lacks = (OF_PROBES if self.passive else frozenset()) | (frozenset() if self.sets_state else OF_DECIDERS)
+        common = [row for row in COMMON if row.name not in lacks]
         object.__setattr__(self, "table", Table((*common, *self.own), RULES))
 
 
@@ -113,12 +114,16 @@ OF_PROBES = frozenset(
         "response_timeout_threshold",
         "down_time",
         "deviation",
+        "lrtm",
         "destination_ip",
         "destination_port",
         "source_ip",
     }
 )
 """Of the parameters that all types have, those that mean nothing without a probe."""
+
+OF_DECIDERS = frozenset({"lrtm"})
+"""Those that mean nothing for a type that has no part in the state, nor in the response time."""
 
 COMMON = (
     Parameter("type", Shape.CHOICE, "what kind of probe", choices=TYPE_NAMES, required=True, later=False),
@@ -138,6 +143,7 @@ COMMON = (
         100,
     ),
     Parameter("deviation", Shape.DURATION, "DRTM: time-out = average of the answers + this; 0: off", 0, 0, LONGEST_MS),
+    Parameter("lrtm", Shape.SWITCH, "yes: its response time is told as it moves, to vservers of method LRTM", False),
     Parameter("reverse", Shape.SWITCH, "a success means DOWN, a failure UP", False),
     Parameter("destination_ip", Shape.ADDRESS, "probe this address instead of the service's"),
     Parameter("destination_port", Shape.NUMBER, "probe this port instead of the service's", low=1, high=65_535),

@@ -23,7 +23,7 @@ from schemas.states import ServiceState, ServiceTransition
 from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
 from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, ServiceConfig, Source
-from streams.folding.facts import Alert, AlertKind, Fact, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.facts import Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
 log = get_logger()
@@ -82,6 +82,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._timed: dict[EntityId, int] = {}
         """When time alone changes a service's state, epoch milliseconds."""
         self._passed_ms = 0
+        self._late: set[EntityId] = set()
+        """Services with a response time that moved too soon after their last record (L-3)."""
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self.alerts: dict[AlertKind, int] = dict.fromkeys(AlertKind, 0)
         self.folded_runs = 0
@@ -200,7 +202,15 @@ class Folds(Mapping[EntityId, ServiceFold]):
             if fold is not None and wakes_ms is not None:
                 self._timed[service_id] = wakes_ms
                 changed += self._look_at_clock(fold, now_ms)
+        self._tell_late(now_ms)
         return changed
+
+    def _tell_late(self, now_ms: int) -> None:
+        late, self._late = self._late, set()
+        for service_id in late:
+            fold = self._folds.get(service_id)
+            if fold is not None:
+                self._carry_out(fold.look_again(now_ms))
 
     def _look_at_clock(self, fold: ServiceFold, now_ms: int) -> bool:
         """Whether time has changed the service."""
@@ -287,6 +297,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 case Alert():
                     self.alerts[fact.kind] += 1
                     log.warning("alert", kind=fact.kind.value, service=fact.entity_id, why=fact.text)
+                case Late(entity_id):
+                    self._late.add(entity_id)
                 case Refuse(_, reason, _):
                     self.refused[reason] += 1
 

@@ -33,6 +33,7 @@ def service_config(service: MonitoredService) -> ServiceConfig:
         flap_window_ms=service.flap_window_ms,
         domain=service.domain.name if service.domain else "",
         monitored=service.health_monitor,
+        least_response=service.least_response,
     )
 
 

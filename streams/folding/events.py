@@ -72,6 +72,8 @@ class ServiceConfig:
     domain: str = ""
     monitored: bool = True
     """Off (`health_monitor: no`): nothing probes it, and it counts as UP."""
+    least_response: bool = False
+    """Somebody chooses by its response time (L-2): one that moved by 5 % is told at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 Rule: the fold never does anything; it says what is now so. `Publish` goes to `service-states` (it is the SSS), `Remove`
 is its tombstone, `Transition` goes to `service-transitions`, `Alert` is for people, `Refuse` is counted and logged and
-changes nothing.
+changes nothing, `Late` asks to be looked at again.
 """
 
 from __future__ import annotations
@@ -84,4 +84,11 @@ class Refuse:
     text: str
 
 
-Fact = Publish | Remove | Transition | Alert | Refuse
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A response time that somebody chooses by has moved sooner after the last record than it may be told (L-3)."""
+
+    entity_id: EntityId
+
+
+Fact = Publish | Remove | Transition | Alert | Refuse | Late

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
+from functools import partial
 
 from schemas.identifiers import NodeId
 from schemas.probes import ProbeRun, Resolution, Verdict
@@ -35,7 +36,7 @@ from streams.folding.events import (
     ServiceConfig,
     Source,
 )
-from streams.folding.facts import Fact, Refusal, Refuse, Remove
+from streams.folding.facts import Fact, Late, Refusal, Refuse, Remove
 from streams.folding.fence import refusal
 from streams.folding.leaving import leave_until, was_out
 from streams.folding.load import is_load_news, load_of
@@ -44,7 +45,6 @@ from streams.folding.record import (
     cause_of,
     config_changes,
     declared_by,
-    declared_in,
     delay_over_text,
     mean_response_us,
 )
@@ -203,7 +203,7 @@ class ServiceFold(Opining):
         if record is None or self._shows(record, config):
             return ()
         cause = cause_of(CauseKind.CONFIG, config_changes(record, before, config), source)
-        return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
+        return self._retell(record, cause, now_ms)
 
     def due(self, now_ms: int) -> Sequence[Fact]:
         """Time has passed: the end of a doubt, of a hold or of a graceful disable's delay, if it has come.
@@ -223,11 +223,15 @@ class ServiceFold(Opining):
             if self.due_at_ms - now_ms <= whole_ms:
                 return ()
             self.due_at_ms = now_ms + whole_ms
-            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
+            return self._retell(record, record.cause, now_ms)
         self.due_at_ms, self.flaps = None, ()
         kind = CauseKind.PROBE if config.enabled else CauseKind.CONFIG
         cause = cause_of(kind, delay_over_text(config), NO_SOURCE)
-        return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
+        return self._retell(record, cause, now_ms)
+
+    def look_again(self, now_ms: int) -> Sequence[Fact]:
+        """A second has passed after `Late` (L-3)."""
+        return () if self.record is None or self.config is None else self._publish_paced(NO_SOURCE, now_ms)
 
     def copy(self) -> ServiceFold:
         """The same fold, to try something on."""
@@ -312,24 +316,18 @@ class ServiceFold(Opining):
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
         return self._publish(declared_by(sender), self._settle(), self._ownership(sender), now_ms, now_ms)
 
-    def _publish_paced(self, source: Source, now_ms: int, measured: bool) -> Sequence[Fact]:
+    def _publish_paced(self, source: Source, now_ms: int, measured: bool = False) -> Sequence[Fact]:
         """No judgement changed: a moved load at once, untold news or a moved response time if it is time for them."""
-        record = self.record
+        record, config = self.record, self.config
         assert record is not None, "a sender was adopted before, and that made a record"
+        assert config is not None, "a sender is adopted only while it is configured"
         if measured and is_load_news(record.load, load_of(self.bindings.values())):
-            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
-        quiet_ms = pacing.elapsed_ms(record.updated_at_ms, now_ms)
-        if quiet_ms < pacing.NEWS_INTERVAL_MS:
-            return ()
-        binding = self.bindings.get(self.untold) if self.untold is not None else None
-        if binding is not None:
-            cause = self._probe_cause(binding, record.up_weight, source) or record.cause
-            return self._publish(declared_in(record), self._settle(), cause, binding.last_at_ms, now_ms)
-        if quiet_ms < pacing.SUMMARY_INTERVAL_MS:
-            return ()
-        if pacing.moved(record.response_time_us, mean_response_us(self.bindings.values())):
-            return self._publish(declared_in(record), self._settle(), record.cause, now_ms, now_ms)
-        return ()
+            return self._retell(record, self._untold_cause(record, source), now_ms)
+        times = partial(mean_response_us, self.bindings.values())
+        timing = pacing.timing(record, self.untold in self.bindings, config.least_response, times, now_ms)
+        if timing is pacing.Timing.NOW:
+            return self._retell(record, self._untold_cause(record, source), now_ms)
+        return (Late(self.entity_id),) if timing is pacing.Timing.SOON else ()
 
     def _remove(self) -> Sequence[Fact]:
         if self.config is None and self.record is None:

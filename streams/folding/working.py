@@ -14,7 +14,7 @@ from streams.folding.doubt import Opinion
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish, Transition
 from streams.folding.load import load_of
-from streams.folding.record import Declared, cause_of, next_record, says, transition_of
+from streams.folding.record import Declared, cause_of, declared_in, next_record, says, transition_of
 from streams.folding.server import NO_SERVER, Secondary
 from streams.folding.settling import Settled, settle, settled_text
 
@@ -79,6 +79,15 @@ class Working:
         config = self.config
         weighed = f"; weight {up_weight} of {config.threshold}" if config and config.threshold > 0 else ""
         return binding.cause_text() + weighed + settled_text(self)
+
+    def _untold_cause(self, record: ServiceState, source: Source) -> Cause:
+        """The cause with the news below a judgement that the last record does not show, if there is any."""
+        binding = self.bindings.get(self.untold) if self.untold is not None else None
+        return (self._probe_cause(binding, record.up_weight, source) if binding else None) or record.cause
+
+    def _retell(self, record: ServiceState, cause: Cause, now_ms: int) -> list[Fact]:
+        """The next record, under the owner that the last one names."""
+        return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
 
     def _publish(self, declared: Declared, settled: Settled, cause: Cause, at_ms: int, now_ms: int) -> list[Fact]:
         before, config = self.record, self.config

@@ -64,8 +64,8 @@ class Inventory:
         """Take the entities of one or more whole commands."""
         changes = list(changes)
         before_ids = {change.entity_id for change in changes}
-        self.entities = self.entities.updated(changes)
-        touched = affected(self.entities, changes) | (before_ids & self.services.keys())
+        former, self.entities = self.entities, self.entities.updated(changes)
+        touched = affected(self.entities, changes, former) | (before_ids & self.services.keys())
         added: list[Binding] = []
         removed: list[int] = []
         placement_changed = False
@@ -190,6 +190,7 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
         reverse=settings["reverse"] is True,
         weight=bound.weight,
         deviation_ms=whole(settings, "deviation_ms"),
+        tells_response=service.least_response and bound.counts,
         source_ip=str(settings.get("source_ip") or ""),
         parameters={name: value for name, value in bound.probe.items() if value is not None},  # type: ignore[misc]
     )
@@ -198,4 +199,4 @@ def engine_binding(number: int, service: MonitoredService, bound: MonitorBinding
 def _probing(service: MonitoredService) -> tuple[object, ...]:
     """What of a service its engine bindings depend on."""
     at = (service.ip, service.port, service.domain is None)
-    return service.name, at, service.enabled, service.health_monitor, service.bindings
+    return service.name, at, service.enabled, service.health_monitor, service.bindings, service.least_response

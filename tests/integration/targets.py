@@ -35,6 +35,8 @@ class Target:
     def __init__(self, farm: Farm) -> None:
         self._farm = farm
         self.ailment = Ailment.NONE
+        self.delay_s = 0.0
+        """How long an HTTP answer is kept back, in steps of POLL_S."""
         self.probed_at_s: list[float] = []
         """Monotonic seconds of each connection."""
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -57,6 +59,7 @@ class Farm:
         self._selector = selectors.DefaultSelector()
         self._lock = threading.RLock()
         self._targets: list[Target] = []
+        self._delayed: list[tuple[float, socket.socket, bytes]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="targets", daemon=True)
         self._thread.start()
@@ -105,6 +108,7 @@ class Farm:
                 for key, _ in events:
                     with suppress(OSError):
                         self._turn(key)
+                self._answer_delayed()
 
     def _turn(self, key: selectors.SelectorKey) -> None:
         if isinstance(key.data, Target):
@@ -132,5 +136,18 @@ class Farm:
         self._selector.unregister(connection)
         if data:
             status = "503 Service Unavailable" if target.ailment is Ailment.ERROR else "200 OK"
-            connection.send(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+            answer = f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+            if target.delay_s:
+                self._delayed.append((time.monotonic() + target.delay_s, connection, answer))
+                return
+            connection.send(answer)
         connection.close()
+
+    def _answer_delayed(self) -> None:
+        due, now_s = self._delayed, time.monotonic()
+        self._delayed = [waiting for waiting in due if waiting[0] > now_s]
+        for at_s, connection, answer in due:
+            if at_s <= now_s:
+                with suppress(OSError):
+                    connection.send(answer)
+                connection.close()

@@ -1,5 +1,5 @@
 """Monitors that measure and monitors that listen, from the command to the state on another node: LOAD against a real
-snmpd, HTTP-INLINE and TCP-INLINE fed by a real HAProxy and over the web.
+snmpd, response times of a target that slows down, HTTP-INLINE and TCP-INLINE fed by a real HAProxy and over the web.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 
 from infra.kafka.broker import Broker
+from schemas.cluster import NodeStatus, Phase
 from schemas.config import Kind, Operation, Verb
 from schemas.probes import Reason, Verdict
-from schemas.states import BindingVerdict, LoadInfo, State
-from tests.integration.cluster import Cluster, add_monitor, add_service, bind, prepared
+from schemas.states import BindingVerdict, LoadInfo, ServiceState, State
+from schemas.topics import NODES, SERVICE_STATES
+from tests.integration.cluster import Cluster, add_monitor, add_service, bind, decoded, prepared
 from tests.integration.conftest import delete_topics
 from tests.integration.targets import Ailment, Target
 from tests.integration.test_web import Site, unused_port
@@ -99,6 +101,27 @@ def test_CL1_the_load_of_a_service_reaches_every_node_and_never_its_state(stage:
         wait_until(lambda site=site: site.ask("/api/services/loaded")[1]["load"]["threshold_reached"], 5, "its page")
 
 
+def test_L2_L3_a_response_time_that_somebody_chooses_by_is_told_as_it_moves(stage: Stage) -> None:
+    cluster = stage.cluster
+    cluster.apply(add_monitor("timed", "HTTP", lrtm="yes", interval="200ms", response_timeout="190ms"))
+    cluster.add_services(["chosen", "other"], "timed")
+    cluster.apply(
+        Operation(Verb.ADD, Kind.VSERVER, "least", {"method": "LRTM"}),
+        Operation(Verb.BIND, Kind.VSERVER, "least", {}, Kind.SERVICE, "chosen"),
+    )
+    cluster.wait_states(["chosen", "other"], State.UP)
+    for name in ("chosen", "other"):
+        cluster.targets[name].delay_s = 0.1
+    held = cluster.wait_record("chosen", lambda state: slow(state, 80_000), "its response time")
+    assert held.state is State.UP
+    other = cluster.states.by_name("other")
+    assert other is not None
+    assert not slow(other, 80_000), "nobody chooses by it: told with the minute's summary"
+    made = [state for state in decoded(cluster.records(SERVICE_STATES), ServiceState) if state.name == "chosen"]
+    seconds = (made[-1].updated_at_ms - made[0].updated_at_ms) / 1000
+    assert len(made) <= seconds + 5, "at most one a second, besides those of config and state"
+
+
 def test_M13_a_server_that_begins_to_answer_errors_goes_down_by_haproxys_word(stage: Stage) -> None:
     cluster = stage.cluster
     cluster.apply(
@@ -146,3 +169,23 @@ def test_M13_A3_the_owners_word_counts_and_anothers_stays_with_it(stage: Stage) 
     assert stage.tell(owner, "nobody", successes=1) == 404
     assert stage.tell(owner, "told", sucesses=1) == 400
     cluster.check_promise()
+
+
+def test_L4_CL5_V9_a_joining_node_has_applied_every_value_before_it_serves(stage: Stage) -> None:
+    cluster = stage.cluster
+    ends: dict[int, int] = {}
+    for record in cluster.records(SERVICE_STATES):
+        ends[record.partition()] = record.offset() + 1
+    site = Site(unused_port())
+    cluster.nodes.start("b2", web_ports=[site.port])
+    cluster.wait_serving()
+    beats = [status for status in decoded(cluster.records(NODES), NodeStatus) if status.node_id == "b2"]
+    first = next(status for status in beats if status.phase is Phase.SERVING)
+    applied = first.applied[SERVICE_STATES.name]
+    assert all(applied[partition] >= end for partition, end in ends.items())
+    assert site.ask("/api/services/loaded")[1]["load"] is not None
+    assert site.ask("/api/services/chosen")[1]["response_time_us"] >= 80_000
+
+
+def slow(state: ServiceState, above_us: int) -> bool:
+    return state.response_time_us is not None and state.response_time_us >= above_us

@@ -32,6 +32,8 @@ GOOD = (
     Operation(Verb.ADD, Kind.SERVICE_GROUP, "g", {}),
     Operation(Verb.ADD, Kind.MEMBER, "g/10.0.0.1:80", {}),
     Operation(Verb.ADD, Kind.VSERVER, "a", {}),
+    Operation(Verb.SET, Kind.VSERVER, "a", {"method": "LRTM"}),
+    Operation(Verb.SET, Kind.VSERVER, "a", {"method": None}),
     Operation(Verb.ADD, Kind.NODE_GROUP, "a", {}),
     Operation(Verb.BIND, Kind.SERVICE, "a", {"weight": 5}, Kind.MONITOR, "a"),
     Operation(Verb.BIND, Kind.SERVICE_GROUP, "g", {}, Kind.MONITOR, "a"),
@@ -97,7 +99,7 @@ def test_references_names_and_services_hold_together_after_any_command(commands:
         for entity in fold.entities.by_id.values():
             assert fold.entities.find(entity.kind, entity.name) == entity
             assert all(bound.entity_id in fold.entities.by_id for bound in entity.bindings)
-        reached = affected(fold.entities, changes)
+        reached = affected(fold.entities, changes, before)
         now = {one.entity_id: one for one in services(fold.entities)}
         assert {key: one for key, one in now.items() if shown.get(key) != one}.keys() <= reached
         shown = now

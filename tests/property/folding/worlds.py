@@ -60,7 +60,8 @@ def service_configs(draw: st.DrawFn) -> ServiceConfig:
         "flap_changes": draw(st.sampled_from([0, 0, 1, 2])),
         "flap_window_ms": draw(st.sampled_from([5_000, 90_000])),
     }
-    return ServiceConfig(SERVICE, "web", "10.0.0.1", 80, True, threshold, bindings, **damping)
+    chosen = draw(st.sampled_from([False, False, True]))
+    return ServiceConfig(SERVICE, "web", "10.0.0.1", 80, True, threshold, bindings, **damping, least_response=chosen)
 
 
 class Engine:

@@ -138,3 +138,33 @@ def test_U8_a_second_opinion_that_does_not_come_is_not_waited_for_for_ever() -> 
     desk.folds.pass_time()
     assert told(desk) is State.DOWN
     assert desk.folds.pass_time() == 0
+
+
+def test_L3_a_response_time_that_moved_too_soon_is_told_by_housekeeping() -> None:
+    desk = Desk()
+    desk.configs[WEB] = changed(CONFIG, least_response=True)
+    desk.take(probed(1))
+    desk.now_ms = 9_400
+    desk.take(probed(2, count=2, response_us=900))
+    desk.folds.pass_time()
+    assert response_us(desk) == 300
+    desk.now_ms = 10_000
+    desk.folds.pass_time()
+    assert response_us(desk) == 900
+
+
+def test_L3_what_waits_is_forgotten_with_the_partition() -> None:
+    desk = Desk()
+    desk.configs[WEB] = changed(CONFIG, least_response=True)
+    desk.take(probed(1))
+    desk.take(probed(2, count=2, response_us=900))
+    desk.folds.assigned([NOT_HERE])
+    desk.now_ms = 20_000
+    desk.folds.pass_time()
+    assert response_us(desk) == 300
+
+
+def response_us(desk: Desk) -> int | None:
+    state = desk.state()
+    assert state is not None
+    return state.response_time_us

@@ -54,6 +54,7 @@ def test_M18_defaults_are_netscalers() -> None:
         "alert_retries": 0,
         "response_timeout_threshold": 0,
         "deviation_ms": 0,
+        "lrtm": False,
         "reverse": False,
         "http_request": "HEAD /",
         "response_codes": ("200",),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from connectors.engine import frames
-from connectors.engine.load_run import LoadRun, run_of
+from connectors.engine.load_run import LoadRun
+from connectors.engine.response_run import ResponseRun
+from connectors.engine.run_kinds import run_of
 from connectors.engine.runs import RunLength, RunReport
 from connectors.probes.outcome import Outcome, down, measured
 from schemas.probes import MeasuredLoad, Reason, Verdict
@@ -59,6 +61,7 @@ def test_the_end_of_a_run_keeps_its_load() -> None:
 def test_only_load_monitors_have_such_runs() -> None:
     assert type(run_of(binding(kind="LOAD"), 0)) is LoadRun
     assert type(run_of(binding(kind="TCP"), 0)) is RunLength
+    assert type(run_of(binding(kind="TCP", tells_response=True), 0)) is ResponseRun
 
 
 def test_a_load_travels_between_engine_and_node() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.moved import moved
 from schemas.probes import Verdict
-from streams.folding.pacing import elapsed_ms, moved
+from streams.folding.pacing import elapsed_ms
 from tests.unit.folding.builders import B0, probed, sender, states, up_fold
 
 

@@ -53,3 +53,20 @@ def test_M6_a_load_monitor_asks_the_port_of_snmp_and_never_counts(monkeypatch: p
     config = desk.inventory.config_of(desk.of(Kind.SERVICE, "s"))
     assert config is not None
     assert [(bound.counts, bound.measures) for bound in config.bindings] == [(False, True)]
+
+
+def test_L2_L3_engines_are_told_whose_response_time_is_to_be_told() -> None:
+    desk = Desk()
+    desk.do(
+        "add monitor m type=TCP lrtm=yes\nadd service s address=10.0.0.1 port=80\nbind service s monitor m\n"
+        "add vserver v method=LRTM"
+    )
+    change = desk.do("bind vserver v service s")
+    assert [binding.tells_response for binding in change.added] == [True]
+    config = desk.inventory.config_of(desk.of(Kind.SERVICE, "s"))
+    assert config is not None
+    assert config.least_response
+    change = desk.do("unbind vserver v service s")
+    assert [binding.tells_response for binding in change.added] == [False]
+    assert not change.placement_changed
+    assert desk.do("set vserver v comment=x").services == frozenset()
