@@ -28,7 +28,7 @@ OPERATIONS = st.builds(
 )
 GOOD = (
     Operation(Verb.ADD, Kind.SERVICE, "a", {"address": "10.0.0.1", "port": 80}),
-    Operation(Verb.ADD, Kind.MONITOR, "a", {"type": "TCP"}),
+    Operation(Verb.ADD, Kind.MONITOR, "a", {"type": "TCP", "lrtm": True}),
     Operation(Verb.ADD, Kind.SERVICE_GROUP, "g", {}),
     Operation(Verb.ADD, Kind.MEMBER, "g/10.0.0.1:80", {}),
     Operation(Verb.ADD, Kind.VSERVER, "a", {}),
@@ -39,6 +39,7 @@ GOOD = (
     Operation(Verb.BIND, Kind.SERVICE_GROUP, "g", {}, Kind.MONITOR, "a"),
     Operation(Verb.BIND, Kind.VSERVER, "a", {}, Kind.SERVICE, "a"),
     Operation(Verb.UNBIND, Kind.VSERVER, "a", {}, Kind.SERVICE, "a"),
+    Operation(Verb.BIND, Kind.VSERVER, "a", {}, Kind.SERVICE_GROUP, "g"),
     Operation(Verb.RENAME, Kind.SERVICE_GROUP, "g", {}, None, None, "b"),
     Operation(Verb.RENAME, Kind.SERVICE_GROUP, "b", {}, None, None, "g"),
     Operation(Verb.RM, Kind.SERVICE_GROUP, "g", {}),
