@@ -20,6 +20,7 @@ BENCHES = {
     "replay": "tests.bench.replay",
     "pipeline": "tests.bench.pipeline",
     "failover": "tests.bench.failover",
+    "storm": "tests.bench.storm",
     "probes": "tests.bench.probes",
     "intervals": "tests.bench.intervals",
 }
