@@ -81,10 +81,12 @@ def _node(demo: Demo, node_id: NodeId, owned: int, probes_per_s: float) -> NodeL
     phase = status.phase.value
     if not alive:
         phase = "ended" if status.phase is Phase.LEFT else "killed"
+    elif status.suspect:
+        phase = "suspect"
     return NodeLine(
         name=node_id,
         phase=phase,
-        healthy=alive and status.phase is Phase.SERVING,
+        healthy=alive and status.phase is Phase.SERVING and not status.suspect,
         view_id=status.view_id,
         services=owned,
         partitions=partitions,

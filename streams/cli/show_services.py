@@ -38,9 +38,10 @@ def service_list(known: Knowledge) -> list[Data]:
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
     "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic",
-    "partition", "offset"}, "reason", "domain", "load"}`, with `due_at_ms` where time alone will end the state, `domain`
-    null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`, and `load` null or
-    `{"threshold_reached", "load", "round_robin_contribution"}`; without a state: state "UNKNOWN", cause text "no state
+    "partition", "offset"}, "reason", "domain", "load", "doubt"}`, with `due_at_ms` where time alone will end the
+    state, `domain` null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`,
+    `load` null or `{"threshold_reached", "load", "round_robin_contribution"}`, `doubt` null or, while a second opinion
+    is asked for, `{"asked", "since_ms", "until_ms"}`; without a state: state "UNKNOWN", cause text "no state
     yet", and null for what only a state can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
@@ -105,6 +106,7 @@ def _service(service: MonitoredService, state: ServiceState | None) -> Data:
         "reason": NO_STATE_YET,
         "domain": domain_data(DomainInfo(service.domain.name, None, Reason.UNKNOWN, "")) if service.domain else None,
         "load": None,
+        "doubt": None,
     }
 
 
@@ -121,6 +123,7 @@ def _told(state: ServiceState) -> Data:
         "response_time_us": state.response_time_us,
         "changed_at_ms": state.changed_at_ms,
         "due_at_ms": state.due_at_ms,
+        "doubt": asdict(state.doubt) if state.doubt else None,
         "updated_at_ms": state.updated_at_ms,
         "view_id": state.view_id,
         "sequence": state.sequence,

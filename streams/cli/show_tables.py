@@ -193,6 +193,8 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     yield "for", (_age(one["changed_at_ms"], now_ms), PLAIN)
     if one["due_at_ms"] is not None:
         yield "at most until", (time_text(one["due_at_ms"]), ATTENTION)
+    if one["doubt"]:
+        yield "second opinion", (_doubt(one["doubt"]), ATTENTION)
     yield "address", (address_text(one["ip_address"], one["port"]), PLAIN)
     if one["domain"]:
         yield "name", _name(one["domain"], now_ms)
@@ -228,11 +230,19 @@ def _name(domain: Data, now_ms: int) -> Cell:
     return f"{domain['domain']}: {domain['detail'] or 'not resolved yet'}; {when}", ATTENTION
 
 
+def _doubt(doubt: Data) -> str:
+    if doubt["until_ms"] is None:
+        return f"{doubt['asked']} reaches it, and goes on probing it"
+    return f"of {doubt['asked']}, awaited until {time_text(doubt['until_ms'])}"
+
+
 def _phase(one: Data) -> Cell:
     if one["phase"] is None:
         return "never told", ATTENTION
     if one["stale"]:
         return f"{one['phase']}, stale", ATTENTION
+    if one["suspect"]:
+        return f"{one['phase']}, suspect", ATTENTION
     return one["phase"], "green" if one["phase"] == "SERVING" else PLAIN
 
 

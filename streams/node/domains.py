@@ -95,12 +95,15 @@ class Domains:
         named = self._named.get(service)
         return named.said if named else None
 
-    def begin(self, services: Iterable[EntityId]) -> None:
-        """This node watches these services from now on; those without a name are none of ours."""
+    def begin(self, services: Iterable[EntityId], at_once: bool = False) -> None:
+        """This node watches these services from now on; those without a name are none of ours.
+
+        `at_once`: probe now, although another node has just done so.
+        """
         for service_id in services:
             service = self._inventory.services.get(service_id)
             if service is not None and service.domain is not None and service_id not in self._named:
-                self._watch(service)
+                self._watch(service, at_once)
 
     def end(self, services: Iterable[EntityId]) -> None:
         """Others watch these now."""
@@ -139,11 +142,11 @@ class Domains:
         named.in_use = state.ip_address
         self._move(service_id, named.addresses)
 
-    def _watch(self, service: MonitoredService) -> None:
+    def _watch(self, service: MonitoredService, at_once: bool) -> None:
         state, question = self._state_of(service.entity_id), _question(service)
         assert question is not None, f"{service.name} was begun as a domain-based service, and has no name"
         named = self._named[service.entity_id] = _Named(question, state.ip_address if state else "")
-        self._move(service.entity_id, named.addresses, resumed=state is not None)
+        self._move(service.entity_id, named.addresses, resumed=state is not None and not at_once)
         self._resolver.watch(service.entity_id, question)
 
     def _said(self, service_id: EntityId, named: _Named, outcome: Outcome) -> Resolution:

@@ -2,20 +2,21 @@
 engines probe and what this node claims.
 
 Rule: all three kinds of news end in one `Change` (start, stop, claim), carried out in one place. The whole binding
-table is on every engine (C-1, C-5), so starting and stopping is a flag.
+table is on every engine (C-1, C-5), so starting and stopping is a flag. Beside what it watches, a node probes what it
+is asked a second opinion of (U-8).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
 from connectors.replica.states import Applied, StateReplica
-from schemas.identifiers import EntityId, ViewId
+from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
 from schemas.states import ServiceState, State
@@ -24,6 +25,8 @@ from streams.node.domains import Domains
 from streams.node.inline import Inline
 from streams.node.internal import Internal
 from streams.node.inventory import Inventory, InventoryChange
+from streams.node.opinions import Asked, Opinions
+from streams.node.own_health import OwnHealth
 from streams.node.reports import probe_runs
 from streams.node.results import ResultPublisher
 from streams.node.watches import Change, Watches
@@ -49,7 +52,13 @@ class Monitoring:
     domains: Domains
 
     def __init__(
-        self, identity: NodeIdentity, replica: StateReplica, engines: EnginePool, clustering: bool = True
+        self,
+        identity: NodeIdentity,
+        replica: StateReplica,
+        engines: EnginePool,
+        suspects: Callable[[], frozenset[NodeId]],
+        on_doubt: Callable[[], None],
+        clustering: bool = True,
     ) -> None:
         self._replica = replica
         self._engines = engines
@@ -59,6 +68,9 @@ class Monitoring:
         self.inline = Inline(self.inventory, engines.passive, now_ms)
         self.internal = Internal(identity, self.inventory, now_ms)
         self.watches = Watches(identity.node_id, identity.incarnation, self._last_state, clustering)
+        node = identity.node_id
+        self.own_health = OwnHealth(node, self.inventory, self.watches, replica, suspects, on_doubt, time.monotonic)
+        self.opinions = Opinions(node, self.watches, replica.get, suspects)
 
     def configured(self, changes: Iterable[EntityChange]) -> InventoryChange:
         """Whole commands came: the engines' table, the placement and the fold's configuration follow."""
@@ -73,7 +85,11 @@ class Monitoring:
         self.inline.configured(change.services)
         probed = self.watches.probed()
         self.domains.configured(change.services, probed)
-        started = [binding.number for binding in change.added if binding.service_id in probed]
+        started = [
+            binding.number
+            for binding in change.added
+            if binding.service_id in probed or binding.service_id in self.opinions
+        ]
         if started:
             self._engines.set_probing(on=started)
         return change
@@ -82,6 +98,9 @@ class Monitoring:
         """The next view is in force: redistribute (V-3), claim what is new (V-4), hold what is another's (T5)."""
         self._view = view
         self._redistribute()
+        self._answer(self.opinions.view_accepted(view.view_id))
+        if self.own_health.suspect():  # what is in doubt is asked anew of whom this view has
+            self.publisher.claim(self.own_health.failing() & self.watches.probed())
 
     def states_applied(self, applied: Sequence[Applied]) -> None:
         """States came in: an old owner whose successor is heard stops (S-12). Only what may matter is looked at."""
@@ -95,12 +114,16 @@ class Monitoring:
                     relevant[entity_id] = last
         if relevant:
             self._carry_out(self.watches.state_applied(relevant))
+        services = [entity_id for entity_id, _ in applied]
+        self.own_health.states_applied(services)
+        self._answer(self.opinions.states_applied(services))
 
     def reported(self, reports: list[RunReport]) -> None:
         """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
         ours, runs = self.internal.part(list(probe_runs(reports, self.inventory.numbered)))
         if ours:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
+        self.own_health.reported(runs)
         self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
 
     def resolved(self, services: Iterable[EntityId]) -> None:
@@ -122,6 +145,13 @@ class Monitoring:
         for service in named:
             self.domains.heard(service)
 
+    def keep_house(self, now_s: float) -> None:
+        """What no event brings: unconfirmed claims, and nodes that begin or cease to doubt themselves."""
+        self.reclaim(now_s)
+        self.internal.pass_time()
+        self.own_health.keep_house()
+        self._answer(self.opinions.look_for_suspects())
+
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
         if not self.watches.unconfirmed:
@@ -139,13 +169,26 @@ class Monitoring:
             return True
         if run.count > SOON:
             return False
+        if run.service_id in self.opinions:
+            return True
         return self._replica.state_of(run.service_id) is not State.UP
 
     def _redistribute(self) -> None:
         self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values()))
 
+    def _answer(self, asked: Asked) -> None:
+        """Probe what this node is asked of (U-8); what it probes already begins anew: its first word is told."""
+        changed = asked.started | asked.stopped
+        if changed:
+            wanted = asked.started | (asked.stopped & self.watches.probed())
+            self.domains.begin(wanted, at_once=True)
+            self._engines.set_probing(off=self.inventory.numbers_of(changed))
+            self._engines.set_probing(on=self.inventory.numbers_of(wanted))
+            self.domains.end(changed - wanted)
+
     def _carry_out(self, change: Change) -> None:
         numbers_of = self.inventory.numbers_of
+        self.own_health.stopped(change.stopped)
         if change.started or change.stopped:
             self.domains.begin(change.started)
             known = frozenset(service for service in change.started if service in self._replica)
@@ -153,6 +196,8 @@ class Monitoring:
                 on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
             )
             self.domains.end(change.stopped)
+            asked = frozenset(service for service in change.stopped if service in self.opinions)
+            self._answer(Asked(asked, frozenset()))
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)

@@ -115,7 +115,14 @@ class Node:
             targets=settings.targets,
             scripts=settings.scripts,
         )
-        self.monitoring: Monitoring = Monitoring(self.identity, self.replicas.states, self.engines, settings.clustering)
+        self.monitoring: Monitoring = Monitoring(
+            self.identity,
+            self.replicas.states,
+            self.engines,
+            self.replicas.suspects,
+            self.heartbeat.beat_now,
+            settings.clustering,
+        )
         self.resolver = Resolver(DnsLookup(settings.resolvers), lambda *spoken: self.monitoring.domains.told(*spoken))
         self.monitoring.domains = Domains(
             self.monitoring.inventory,
@@ -126,16 +133,7 @@ class Node:
             settings.targets.refusal,
             now_ms,
         )
-        self.monitoring.publisher = self.publisher = ResultPublisher(
-            self.identity,
-            self.bulk,
-            settings.topic(PROBE_RESULTS),
-            self.monitoring.watches.flag,
-            self.lease.holds,
-            self.loop.call_later,
-            now_ms,
-            self.monitoring.domains.resolution_of,
-        )
+        self.monitoring.publisher = self.publisher = self._make_publisher()
         self.folding = Folding(self)
         self.leader = Leader(self._propose)
         self.group = GroupMembership(
@@ -164,6 +162,20 @@ class Node:
             self.lease.holds,
             self.loop.call_later,
             lambda partition: partition in self.our_partitions,
+        )
+
+    def _make_publisher(self) -> ResultPublisher:
+        return ResultPublisher(
+            self.identity,
+            self.bulk,
+            self.settings.topic(PROBE_RESULTS),
+            self.monitoring.watches.flag,
+            self.lease.holds,
+            self.loop.call_later,
+            now_ms,
+            self.monitoring.domains.resolution_of,
+            self.monitoring.opinions.view_of,
+            self.monitoring.own_health.suspect,
         )
 
     def now_ms(self) -> int:
@@ -268,8 +280,7 @@ class Node:
         self.outbox.flush()
         self.publisher.keep_house()
         self.folding.keep_house()
-        self.monitoring.reclaim(self.loop.time())
-        self.monitoring.internal.pass_time()
+        self.monitoring.keep_house(self.loop.time())
 
     def _purge_at_lease_end(self) -> None:
         """Nothing that waits may leave after the lease: it comes back to those who sent it, and waits there."""

@@ -102,6 +102,11 @@ class Replicas:
         """Whether Kafka answers."""
         return self.control.connected and self.states.connected
 
+    def suspects(self) -> frozenset[NodeId]:
+        """Other nodes that say they doubt themselves (U-8)."""
+        own, nodes = self._listener.identity.node_id, self.control.nodes()
+        return frozenset(node_id for node_id, status in nodes.items() if status.suspect and node_id != own)
+
     def catch_up(self, partitions: Iterable[Partition], stop_after_s: float = CATCH_UP_S) -> bool:
         """Wait until the states written before now in these partitions are applied; False if not in time. Blocks."""
         topic = self._listener.settings.topic(SERVICE_STATES)

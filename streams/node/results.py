@@ -2,7 +2,8 @@
 
 Rule: one batch a tick for each (partition, view), 10 ms apart, and only while the lease holds. Reports are cumulative
 within a run, so the newest report of a binding's run stands for the earlier ones that could not be sent. A result
-carries the view under which this node is owner (its flag), which for an old owner is the view before.
+carries the view under which this node is owner (its flag), which for an old owner is the view before. A batch says
+whether this node doubts itself; what it was asked to find out for others (U-8) goes in batches of their own.
 """
 
 from __future__ import annotations
@@ -34,6 +35,16 @@ Flag = Callable[[EntityId], ViewId | None]
 ResolutionOf = Callable[[EntityId], Resolution | None]
 
 
+def no_view(_service: EntityId) -> ViewId | None:
+    """For a node that is asked for no opinion."""
+    return None
+
+
+def certain() -> bool:
+    """For a node that never doubts itself."""
+    return False
+
+
 def no_resolution(_service: EntityId) -> Resolution | None:
     """For a node without domain-based services."""
     return None
@@ -52,6 +63,8 @@ class ResultPublisher:
         call_later: Callable[..., object],
         now_ms: Callable[[], int],
         resolution_of: ResolutionOf = no_resolution,
+        opinion_view: Flag = no_view,
+        suspect: Callable[[], bool] = certain,
     ) -> None:
         self._identity = identity
         self._sender = sender
@@ -61,6 +74,8 @@ class ResultPublisher:
         self._call_later = call_later
         self._now_ms = now_ms
         self._resolution_of = resolution_of
+        self._opinion_view = opinion_view
+        self._suspect = suspect
         self._resolved: dict[EntityId, None] = {}
         self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
         self._claims: dict[EntityId, None] = {}
@@ -108,9 +123,13 @@ class ResultPublisher:
         runs_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
         claims_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
         resolved_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
+        opinions_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
         for run in runs.values():
+            opinion_view = self._opinion_view(run.service_id)
             flag = self._flag(run.service_id)
-            if flag is not None:
+            if opinion_view is not None:
+                opinions_by_batch[(partition_of(run.service_id), opinion_view)].append(run)
+            elif flag is not None:
                 runs_by_batch[(partition_of(run.service_id), flag)].append(run)
         for service in claims:
             flag = self._flag(service)
@@ -129,6 +148,10 @@ class ResultPublisher:
         for (partition, view_id), some in runs_by_batch.items():
             for start in range(0, len(some), RUNS_PER_BATCH):
                 self._send(partition, view_id, (), tuple(some[start : start + RUNS_PER_BATCH]))
+        for (partition, view_id), some in opinions_by_batch.items():
+            some.sort(key=lambda run: run.service_id)
+            for start in range(0, len(some), RUNS_PER_BATCH):
+                self._send(partition, view_id, (), tuple(some[start : start + RUNS_PER_BATCH]), opinion=True)
 
     def _send(
         self,
@@ -137,10 +160,21 @@ class ResultPublisher:
         claims: tuple[EntityId, ...],
         runs: tuple[ProbeRun, ...],
         resolved: Iterable[EntityId] = (),
+        opinion: bool = False,
     ) -> None:
         identity = self._identity
         said = self._resolutions([*resolved, *(run.service_id for run in runs if run.ip_address)])
-        batch = ProbeResults(identity.node_id, identity.incarnation, view_id, self._now_ms(), claims, runs, said)
+        batch = ProbeResults(
+            identity.node_id,
+            identity.incarnation,
+            view_id,
+            self._now_ms(),
+            claims,
+            runs,
+            said,
+            suspect=not opinion and self._suspect(),
+            opinion=opinion,
+        )
 
         def on_delivery(delivery: Delivery) -> None:
             if delivery.error is not None:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from schemas.cluster import NodeStatus, Phase
 from streams.faust_app.identity import NodeIdentity
+from streams.node.monitoring import Monitoring
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
@@ -29,6 +30,7 @@ class Beating(Protocol):
     started_at_ms: int
     views: Views
     replicas: Replicas
+    monitoring: Monitoring
 
 
 def status_of(node: Beating, beat: int) -> NodeStatus:
@@ -48,4 +50,5 @@ def status_of(node: Beating, beat: int) -> NodeStatus:
         started_at_ms=node.started_at_ms,
         sent_at_ms=time.time_ns() // 1_000_000,
         version=VERSION,
+        suspect=node.monitoring.own_health.said,
     )

@@ -65,6 +65,16 @@ class Watches:
         """What this node does for the service."""
         return self._watches.get(service, RESTING).duty
 
+    @property
+    def owned_services(self) -> frozenset[EntityId]:
+        """Those that this node owns by the view it holds."""
+        return self._distribution.probed
+
+    @property
+    def standings(self) -> Mapping[EntityId, Standing]:
+        """Every service's standing under the view held."""
+        return self._distribution.standings
+
     def owned(self) -> int:
         """Services that this node owns by the view it holds."""
         return len(self._distribution.probed)

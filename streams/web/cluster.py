@@ -59,6 +59,7 @@ def _node(status: NodeStatus, now_ms: int) -> Json:
         "node_id": status.node_id,
         "phase": status.phase.value,
         "missing": list(status.missing),
+        "suspect": status.suspect,
         "view_id": status.view_id,
         "incarnation": status.incarnation,
         "engines": status.engines,

@@ -88,6 +88,7 @@ def detail(service: MonitoredService, state: ServiceState | None, age_s: float |
         **brief(service, state, age_s),
         "kind": service.kind.value,
         **time_pair("due_at", _of(state, lambda known: known.due_at_ms)),
+        "doubt": _of(state, lambda known: known.doubt and asdict(known.doubt)),
         "enabled": service.enabled,
         "health_monitor": service.health_monitor,
         "path_monitor": service.path_monitor,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from connectors.engine.runs import RunReport
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
@@ -15,7 +16,7 @@ from schemas.codec import decode
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.precedence import Order
 from schemas.probes import ProbeResults
-from schemas.states import ServiceState, State
+from schemas.states import Doubt, ServiceState, State
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.config.fold import ConfigFold
 from streams.node.domains import Domains
@@ -43,6 +44,14 @@ class EnginesOfNode(Engines):
     def __init__(self) -> None:
         super().__init__()
         self.passive = NoFeed()
+        self.begun: list[int] = []
+        """Bindings in the order in which probing of them began, again and again."""
+
+    def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
+        """As the engines take it: what is on already goes on undisturbed."""
+        on, resumed = list(on), list(resumed)
+        self.begun += [number for number in (*on, *resumed) if number not in self.probing]
+        super().set_probing(on, off, resumed)
 
 
 class States:
@@ -74,11 +83,17 @@ class Desk:
     sender: RecordingSender = field(default_factory=RecordingSender)
     later: Later = field(default_factory=Later)
     offset: int = 0
+    suspects: frozenset[NodeId] = frozenset()
+    """Other nodes that say they doubt themselves."""
     monitoring: Monitoring = field(init=False)
 
     def __post_init__(self) -> None:
         identity = NodeIdentity(ME, RUN, ())
-        self.monitoring = Monitoring(identity, self.states, self.engines, self.clustering)  # type: ignore[arg-type]
+        states: Any = self.states
+        engines: Any = self.engines
+        self.monitoring = Monitoring(
+            identity, states, engines, lambda: self.suspects, lambda: None, clustering=self.clustering
+        )
         self.monitoring.domains = Domains(
             self.monitoring.inventory,
             self.engines,
@@ -96,6 +111,8 @@ class Desk:
             lambda: True,
             self.later,
             lambda: 1_000,
+            opinion_view=self.monitoring.opinions.view_of,
+            suspect=self.monitoring.own_health.suspect,
         )
 
     def do(self, text: str) -> None:
@@ -109,9 +126,17 @@ class Desk:
         members = tuple(Member(NodeId(node), RUN) for node in sorted(nodes))
         self.monitoring.view_accepted(View(ViewId(view_id), 1, members, members[0].node))
 
-    def state(self, service: EntityId, owner: str, view_id: int, sequence: int = 1, key: str | None = None) -> Verdict:
+    def state(
+        self,
+        service: EntityId,
+        owner: str,
+        view_id: int,
+        sequence: int = 1,
+        key: str | None = None,
+        doubt: Doubt | None = None,
+    ) -> Verdict:
         """A record of `service-states` comes in; what the replica makes of it."""
-        told = replace(service_state(service, view_id, sequence), owner=NodeId(owner), incarnation=RUN)
+        told = replace(service_state(service, view_id, sequence), owner=NodeId(owner), incarnation=RUN, doubt=doubt)
         record = message(self.offset, key or service, told)
         self.offset += 1
         stale: list[StaleRecord] = []
