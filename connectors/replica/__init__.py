@@ -11,6 +11,7 @@ from connectors.replica.control import ControlReplica
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord
 from connectors.replica.states import Change, StateReplica
+from connectors.replica.vservers import VserverReader
 
 __all__ = [
     "Change",
@@ -20,5 +21,6 @@ __all__ = [
     "Snapshot",
     "StaleRecord",
     "StateReplica",
+    "VserverReader",
     "entity_key",
 ]

@@ -1,7 +1,8 @@
 """Monitors and vservers as `show` tells them: settings with their defaults, and what is bound to what.
 
 Rule: settings are shown as they take effect, defaults included, because that is what probes by them; which of them were
-given is in `given`. A vserver has no state of its own here: it is told how many of its services are UP.
+given is in `given`. A vserver has no state of its own here: it is told how many of its services are UP, and which one
+it would choose now by what the owners told; a node without a path to it chooses among the others.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from schemas.candidates import bound_services, chosen
 from schemas.config import ConfigEntity, Kind
 from schemas.identifiers import EntityId
 from schemas.inventory.services import effective
@@ -34,13 +36,21 @@ def vserver_list(known: Knowledge) -> list[Data]:
     """Every vserver, by name.
 
     One: as a monitor, with `"services": [{"kind", "name", "weight", "state"}]` in place of `bound_to` (of a group its
-    members, one by one), and `"up"`, how many of them are UP.
+    members, one by one), `"up"`, how many of them are UP, and `"choice": {"best", "why", "order": [...]}`, names, best
+    first; `best` is null where none is UP.
     """
     found = []
     for vserver in _of_kind(known, Kind.VSERVER):
         bound = list(_services(known, vserver))
-        found.append({**_entity(vserver), "services": bound, "up": sum(one["state"] == "UP" for one in bound)})
+        up = sum(one["state"] == "UP" for one in bound)
+        found.append({**_entity(vserver), "services": bound, "up": up, "choice": _choice(known, vserver)})
     return found
+
+
+def _choice(known: Knowledge, vserver: ConfigEntity) -> Data:
+    choice = chosen(known.entities, vserver, known.states.get)
+    order = [one.name for one in choice.order]
+    return {"best": order[0] if order else None, "why": choice.why, "order": order}
 
 
 def _of_kind(known: Knowledge, kind: Kind) -> list[ConfigEntity]:
@@ -69,13 +79,7 @@ def _holders(known: Knowledge, monitor: EntityId) -> Iterable[Data]:
 
 
 def _services(known: Knowledge, vserver: ConfigEntity) -> Iterable[Data]:
-    for bound in vserver.bindings:
-        entity = known.entities.get(bound.entity_id)
-        if entity is None or bound.kind is Kind.NODE_GROUP:
-            continue
-        group = bound.kind is Kind.SERVICE_GROUP
-        members = sorted(known.entities.members_of(entity.entity_id), key=lambda one: one.name) if group else [entity]
-        for member in members:
-            state = known.states.get(member.entity_id)
-            told = state.state if state is not None else State.UNKNOWN
-            yield {"kind": member.kind.value, "name": member.name, "weight": bound.weight, "state": told.value}
+    for service, _, weight in bound_services(known.entities, vserver):
+        state = known.states.get(service.entity_id)
+        told = state.state if state is not None else State.UNKNOWN
+        yield {"kind": service.kind.value, "name": service.name, "weight": weight, "state": told.value}

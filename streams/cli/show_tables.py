@@ -218,6 +218,8 @@ def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
     yield "enabled", (_yes(one["enabled"]), PLAIN)
     for key, value in one["settings"].items():
         yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
+    if "choice" in one:
+        yield "chooses", (f"{one['choice']['best'] or 'nothing'}: {one['choice']['why']}", "bold")
 
 
 def _name(domain: Data, now_ms: int) -> Cell:

@@ -14,6 +14,7 @@ from connectors.engine.pool import EnginePool
 from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId
+from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
 from schemas.states import ServiceState
 from streams.agents.quarantine import Quarantine
@@ -65,6 +66,9 @@ class NodeSource:
     def configured_services(self) -> Sequence[MonitoredService]:
         """Every service of the inventory."""
         return list(self._node.monitoring.inventory.services.values())
+
+    def entities(self) -> Entities:
+        return self._node.monitoring.inventory.entities
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """What the owner told; of an internal service, what this node found."""

@@ -20,6 +20,7 @@ from faust.web.views import View
 from structlog import get_logger
 
 from streams.web.answers import Answer, failure
+from streams.web.choosing import best_page
 from streams.web.cluster import nodes_page, views_page
 from streams.web.encoding import encode_answer
 from streams.web.guard import HEADERS, INLINE, METHODS, check_bind, host_problem, methods_of, write_problem
@@ -43,6 +44,7 @@ BODY_S = 5.0
 PAGES: dict[str, Callable[..., Answer]] = {
     "/api/services": services_page,
     "/api/services/{name:.+}": one_service,
+    "/api/vservers/{name}/best": best_page,
     "/api/nodes": nodes_page,
     "/api/views": views_page,
 }

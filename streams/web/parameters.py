@@ -41,6 +41,14 @@ class ServicesQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class BestQuery:
+    """A choice as it is on `node` (None: by what the owners told alone), at `turn` of ROUNDROBIN."""
+
+    node: str | None = None
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ViewsQuery:
     """The newest records of `views` first, from below offset `before` on."""
 
@@ -61,6 +69,15 @@ def services_query(pairs: Pairs) -> ServicesQuery | Problem:
     assert isinstance(limit, int)
     assert not isinstance(state, Problem)
     return ServicesQuery(state, given.get("owner"), given.get("name", ""), given.get("after", ""), limit)
+
+
+def best_query(pairs: Pairs) -> BestQuery | Problem:
+    """`node` (its id) and `turn` (choices made before)."""
+    given = _only(pairs, ("node", "turn"))
+    if isinstance(given, Problem):
+        return given
+    turn = _whole(given.get("turn"), "turn", 0, 0, 2**63)
+    return turn if isinstance(turn, Problem) else BestQuery(given.get("node"), turn)
 
 
 def views_query(pairs: Pairs) -> ViewsQuery | Problem:

@@ -15,6 +15,7 @@ from connectors.engine.statistics import EngineStatistics
 from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase, ViewChange
 from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
 from schemas.probes import Reason
 from schemas.states import BindingVerdict, ServiceState
@@ -101,6 +102,9 @@ class Source(Protocol):
 
     def configured_services(self) -> Sequence[MonitoredService]:
         """Every configured service and group member, in no promised order."""
+
+    def entities(self) -> Entities:
+        """Everything that is configured, as of one revision."""
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """The last state told of a service; None before the first."""

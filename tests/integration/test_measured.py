@@ -5,11 +5,13 @@ snmpd, response times of a target that slows down, HTTP-INLINE and TCP-INLINE fe
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +122,22 @@ def test_L2_L3_a_response_time_that_somebody_chooses_by_is_told_as_it_moves(stag
     made = [state for state in decoded(cluster.records(SERVICE_STATES), ServiceState) if state.name == "chosen"]
     seconds = (made[-1].updated_at_ms - made[0].updated_at_ms) / 1000
     assert len(made) <= seconds + 5, "at most one a second, besides those of config and state"
+
+
+def test_L5_a_program_chooses_in_ten_lines_and_over_http(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    """The example of docs/values.md, run as it stands there but for the names."""
+    cluster = stage.cluster
+    text = (Path(__file__).parents[2] / "docs" / "values.md").read_text(encoding="utf-8")
+    [example] = [part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "VserverReader" in part]
+    assert example.count("\n") <= 10
+    here = f'"{cluster.bootstrap}", "{cluster.name}"'
+    exec(example.replace('"127.0.0.1:9092"', here).replace('"shop"', '"least"'))
+    held = cluster.states.by_name("chosen")
+    assert held is not None
+    assert capsys.readouterr().out.startswith(f"chosen {held.ip_address} {held.port}\nleast response time ")
+    for node, site in stage.sites.items():
+        status, answer = site.ask(f"/api/vservers/least/best?node={node}")
+        assert (status, answer["best"]["entity_id"], answer["method"]) == (200, held.entity_id, "LRTM")
 
 
 def test_M13_a_server_that_begins_to_answer_errors_goes_down_by_haproxys_word(stage: Stage) -> None:

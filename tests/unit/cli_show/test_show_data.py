@@ -102,6 +102,8 @@ def test_vservers_are_told_with_the_states_of_their_services() -> None:
         ("web", "UP", 1),
         ("new", "UNKNOWN", 3),
     ]
+    why = "by weight: active connections were not given, so they are not counted"
+    assert vserver["choice"] == {"best": "web", "why": why, "order": ["web"]}
 
 
 def test_after_a_takeover_the_reason_is_still_what_the_probes_found() -> None:

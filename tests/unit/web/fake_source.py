@@ -10,6 +10,7 @@ from connectors.probes.inline import Traffic
 from schemas.cluster import NodeStatus, Phase, ViewChange, ViewMember
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService
 from schemas.states import ServiceState
 from streams.ownership.view import Member, RefusalReason, View
@@ -106,6 +107,7 @@ class FakeSource:
     known: Health = field(default_factory=healthy)
     totals: Counters = field(default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 1, 0, 0, 0))
     asked: list[str] = field(default_factory=list)
+    configured: Entities = field(default_factory=Entities)
     judged: Mapping[EntityId, Sequence[InlineJudgement]] = field(default_factory=dict)
     traffic: list[tuple[str, Traffic]] = field(default_factory=list)
     """What was told of whose traffic."""
@@ -115,6 +117,9 @@ class FakeSource:
 
     def configured_services(self) -> Sequence[MonitoredService]:
         return list(self.services)
+
+    def entities(self) -> Entities:
+        return self.configured
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         self.asked.append(entity_id)

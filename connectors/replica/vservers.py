@@ -1,0 +1,98 @@
+"""Step 8 of the flow for a load balancer's program: which service a vserver chooses now, from what every node knows.
+
+Rule: states and configuration are read by the replicas, and the choice is the pure one of `schemas.choosing`; here
+stands only the counting of turns. Every choice answers from memory: without Kafka it goes by the last states (U-9). By
+itself it knows no node's paths; a program on a node, or one that serves from there, gives `path_of` and `node_groups`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from types import TracebackType
+from typing import Self
+
+from connectors.kafka.settings import KafkaAccess
+from connectors.replica.config_table import EntityChange
+from connectors.replica.control import ControlReplica
+from connectors.replica.states import StateReplica
+from schemas.candidates import PathOf, chosen, no_path_known
+from schemas.choosing import Active, Choice
+from schemas.config import Kind
+from schemas.identifiers import EntityId
+from schemas.inventory.entities import Change as EntityRecord
+from schemas.inventory.entities import Entities, Removed
+from schemas.topics import DEFAULT_CLUSTER
+
+
+class VserverReader:
+    """Begins to read when it is made; `close` (or leaving its `with` block) ends it. Methods: from any thread."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        cluster: str = DEFAULT_CLUSTER,
+        *,
+        path_of: PathOf = no_path_known,
+        node_groups: Collection[str] | None = None,
+        client_id: str = "watchbill-vservers",
+        access: KafkaAccess | None = None,
+    ) -> None:
+        self._path_of, self._node_groups = path_of, node_groups
+        self._entities = Entities()
+        self._turns: dict[EntityId, int] = {}
+        self._counting = threading.Lock()
+        self.states = StateReplica(bootstrap, cluster, client_id=client_id, access=access)
+        self._control = ControlReplica(
+            bootstrap, cluster, client_id=client_id, access=access, on_entities=self._configured
+        )
+
+    def wait_ready(self, deadline_s: float) -> None:
+        """Until everything written so far is read. Raises NotReady, which says why not."""
+        begun_s = time.monotonic()
+        self._control.wait_ready(deadline_s)
+        self.states.wait_ready(max(0.0, begun_s + deadline_s - time.monotonic()))
+
+    def names(self) -> list[str]:
+        """The configured vservers, by name."""
+        return sorted(vserver.name for vserver in self._entities.of_kind(Kind.VSERVER))
+
+    def choose(self, name: str, active: Active | None = None) -> Choice:
+        """What the vserver of that name chooses now; with ROUNDROBIN, the next one each time. Raises KeyError.
+
+        `active`: active connections by service id, as this program counts them.
+        """
+        entities = self._entities
+        vserver = entities.find(Kind.VSERVER, name)
+        if vserver is None:
+            raise KeyError(f"no vserver {name}: there are {', '.join(self.names()) or 'none'}")
+        turn = self._next_turn(vserver.entity_id)
+        return chosen(entities, vserver, self.states.get, self._path_of, self._node_groups, turn=turn, active=active)
+
+    def close(self) -> None:
+        """Stops reading."""
+        self._control.close()
+        self.states.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _next_turn(self, vserver_id: EntityId) -> int:
+        with self._counting:
+            turn = self._turns.get(vserver_id, 0)
+            self._turns[vserver_id] = turn + 1
+            return turn
+
+    def _configured(self, changes: Sequence[EntityChange], _revision: int) -> None:
+        """On the replica's thread; readers see the snapshot before or after, never half of a command."""
+        self._entities = self._entities.updated([found for change in changes if (found := _change_of(change))])
+
+
+def _change_of(change: EntityChange) -> EntityRecord | None:
+    if change.after is not None:
+        return change.after
+    return None if change.before is None else Removed(change.before.kind, change.before.entity_id)
