@@ -16,6 +16,9 @@ BEGINNING = -2
 END = -1
 """Start behind the newest record."""
 
+_LAST = -2_000
+"""What stands for the last N records is this minus N, as in librdkafka."""
+
 
 class Place(NamedTuple):
     """One partition of a topic. `topic` is the name in Kafka, the cluster's prefix included."""
@@ -51,6 +54,16 @@ def bad_record(record: LogRecord, error: Exception) -> BadRecord:
     """What is told of a record that raised."""
     text = f"{type(error).__name__}: {error}"
     return BadRecord(record.topic(), record.partition(), record.offset(), record.key(), record.value(), text)
+
+
+def the_last(records: int) -> int:
+    """Start so many records before the end, or at the oldest where there are not so many."""
+    return _LAST - records
+
+
+def is_the_last(offset: int) -> int | None:
+    """How many records before the end such an offset means; None if it is another."""
+    return _LAST - offset if offset <= _LAST else None
 
 
 def all_partitions(topic: str, partitions: int, offset: int = BEGINNING) -> dict[Place, int]:

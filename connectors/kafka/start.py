@@ -11,13 +11,19 @@ from collections.abc import Mapping
 
 from connectors.kafka.faults import LogFault, records_gone, topic_recreated, wrong_partitions
 from connectors.kafka.log_watch import LogBounds
-from connectors.kafka.places import BEGINNING, END, Place
+from connectors.kafka.places import BEGINNING, END, Place, is_the_last
 
 
 def first_offsets(start: Mapping[Place, int], bounds: LogBounds) -> dict[Place, int]:
     """The offset of the first record to read of each place."""
-    logical = {BEGINNING: bounds.oldest, END: bounds.ends}
-    return {place: logical[offset].get(place, 0) if offset in logical else offset for place, offset in start.items()}
+    return {place: _first(place, offset, bounds) for place, offset in start.items()}
+
+
+def _first(place: Place, offset: int, bounds: LogBounds) -> int:
+    oldest, end = bounds.oldest.get(place, 0), bounds.ends.get(place, 0)
+    if (last := is_the_last(offset)) is not None:
+        return max(oldest, end - last)
+    return {BEGINNING: oldest, END: end}.get(offset, offset)
 
 
 def first_fault(offsets: Mapping[Place, int], bounds: LogBounds, topic_ids: Mapping[str, str]) -> LogFault | None:

@@ -37,6 +37,10 @@ class Internal:
     def __contains__(self, service_id: object) -> bool:
         return service_id in self._folds
 
+    def states(self) -> dict[EntityId, ServiceState | None]:
+        """What this node holds of each of them now."""
+        return {service_id: fold.record for service_id, fold in self._folds.copy().items()}
+
     def state_of(self, service_id: EntityId) -> ServiceState | None:
         """What this node holds of one of its internal services; None before its first verdict, and for any other."""
         fold = self._folds.get(service_id)

@@ -71,6 +71,8 @@ class Monitoring:
         node = identity.node_id
         self.own_health = OwnHealth(node, self.inventory, self.watches, replica, suspects, on_doubt, time.monotonic)
         self.opinions = Opinions(node, self.watches, replica.get, suspects)
+        self.on_configured: list[Callable[[frozenset[EntityId]], None]] = []
+        """Called with the services that a command touched."""
 
     def configured(self, changes: Iterable[EntityChange]) -> InventoryChange:
         """Whole commands came: the engines' table, the placement and the fold's configuration follow."""
@@ -92,6 +94,8 @@ class Monitoring:
         ]
         if started:
             self._engines.set_probing(on=started)
+        for call in self.on_configured:
+            call(change.services)
         return change
 
     def view_accepted(self, view: View) -> None:

@@ -2,21 +2,26 @@
 
 Rule: reads what the node holds, never changes it, never asks Kafka. Methods but `health` are called on the web's
 thread while the loop and the readers go on: each takes one copy (a dictionary's copy is one step in CPython) or one
-attribute, and works on that.
+attribute, and works on that. What only pages want (the changes of the last hours) is read from when a page is first
+asked for it: a node whose pages nobody opens does not pay.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from connectors.engine.pool import EnginePool
+from connectors.kafka.settings import KafkaAccess
 from connectors.probes.inline import Traffic
+from connectors.replica.states import Applied
+from connectors.replica.transitions import Step, TransitionReplica
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
-from schemas.states import ServiceState
+from schemas.states import ServiceState, ServiceTransition
 from streams.agents.quarantine import Quarantine
 from streams.faust_app.identity import NodeIdentity
 from streams.node.folding import Folding
@@ -29,6 +34,9 @@ from streams.node.views import Views
 from streams.ownership.view import EMPTY_VIEW, View, accept, proposed_view
 from streams.tables.outbox import Outbox
 from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
+
+MOST_NOTED = 200_000
+"""Changed services that nobody took: then nobody looks, and they are forgotten."""
 
 
 class Observed(Protocol):
@@ -47,6 +55,7 @@ class Observed(Protocol):
     outbox: Outbox
     quarantine: Quarantine
     group: GroupMembership
+    access: KafkaAccess
 
     def now_ms(self) -> int: ...
 
@@ -58,6 +67,13 @@ class NodeSource:
         self._node = node
         self._judged: list[JudgedView] = []
         self._held = EMPTY_VIEW
+        self._changed: set[EntityId] = set()
+        self._internal: dict[EntityId, ServiceState | None] = {}
+        self._opening, self._noting = threading.Lock(), threading.Lock()
+        self._transitions: TransitionReplica | None = None
+        self._closed = False
+        node.replicas.states.on_applied(self._applied)
+        node.monitoring.on_configured.append(self._touched)
 
     def now_ms(self) -> int:
         """The wall clock."""
@@ -69,6 +85,10 @@ class NodeSource:
 
     def entities(self) -> Entities:
         return self._node.monitoring.inventory.entities
+
+    def service(self, entity_id: EntityId) -> MonitoredService | None:
+        """Of the inventory."""
+        return self._node.monitoring.inventory.services.get(entity_id)
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """What the owner told; of an internal service, what this node found."""
@@ -82,6 +102,34 @@ class NodeSource:
         """To the monitors of this node."""
         service_id = self._node.monitoring.inline.service_named(name)
         return 0 if service_id is None else self._node.monitoring.inline.told(service_id, traffic)
+
+    def steps_of(self, entity_id: EntityId) -> Sequence[Step]:
+        """From the transition replica."""
+        transitions = self._opened()
+        return () if transitions is None else transitions.steps(entity_id)
+
+    def transitions(self) -> Sequence[ServiceTransition]:
+        """From the transition replica."""
+        transitions = self._opened()
+        return () if transitions is None else transitions.recent()
+
+    def take_changed(self) -> set[EntityId]:
+        """What was noted so far, and internal services, of which nobody tells."""
+        with self._noting:
+            taken, self._changed = self._changed, set()
+        before, self._internal = self._internal, self._node.monitoring.internal.states()
+        return taken | {each for each, state in self._internal.items() if before.get(each) is not state}
+
+    def complete(self) -> bool:
+        """Both replicas that a node waits for before it joins."""
+        return self._node.replicas.control.ready and self._node.replicas.states.ready
+
+    def close(self) -> None:
+        """Stops reading transitions."""
+        with self._opening:
+            self._closed = True
+            if self._transitions is not None:
+                self._transitions.close()
 
     def states_age_s(self) -> float:
         """Of the state replica."""
@@ -142,6 +190,25 @@ class NodeSource:
             group_restarts=node.group.restarts,
             lease_expiries=node.lease.expiries,
         )
+
+    def _opened(self) -> TransitionReplica | None:
+        """The transition replica, begun when it is first wanted; None at the end of the node."""
+        with self._opening:
+            if self._transitions is None and not self._closed:
+                settings = self._node.settings
+                self._transitions = TransitionReplica(
+                    settings.bootstrap, settings.cluster, access=self._node.access, on_steps=self._touched
+                )
+            return self._transitions
+
+    def _applied(self, changes: Sequence[Applied]) -> None:
+        self._touched(change.entity_id for change in changes)
+
+    def _touched(self, services: Iterable[EntityId]) -> None:
+        with self._noting:  # held elsewhere only to take the set away
+            if len(self._changed) > MOST_NOTED:
+                self._changed.clear()
+            self._changed.update(services)
 
     def _contact(self) -> KafkaContact:
         """Of the reader that has waited longest."""

@@ -7,9 +7,12 @@ saw.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from schemas.cluster import NodeStatus
+from streams.ownership.placement import moved, place
 from streams.ownership.view import View
 from streams.web.answers import Answer, Json, refused, seconds, time_pair
 from streams.web.parameters import Pairs, Problem, no_parameters, views_query
@@ -26,7 +29,7 @@ def nodes_page(source: Source, pairs: Pairs) -> Answer:
     statuses = sorted(source.nodes(), key=lambda status: status.node_id)
     now_ms = source.now_ms()
     rows = [
-        {**_node(status, now_ms), "in_view": _is_member(view, status), "partitions": partitions.get(status.node_id, 0)}
+        {**_node(status, now_ms), "in_view": is_member(view, status), "partitions": partitions.get(status.node_id, 0)}
         for status in statuses
     ]
     return Answer(200, {"view_id": view.view_id, "count": len(rows), "nodes": rows})
@@ -41,6 +44,7 @@ def views_page(source: Source, pairs: Pairs) -> Answer:
     older = judged if query.before is None else [each for each in judged if each.offset < query.before]
     shown = older[: -query.limit - 1 : -1]
     more = len(older) > len(shown)
+    moved_of = dict(moves(older, query.limit))
     return Answer(
         200,
         {
@@ -48,9 +52,17 @@ def views_page(source: Source, pairs: Pairs) -> Answer:
             "accepted": sum(1 for each in judged if each.refused is None),
             "refused": sum(1 for each in judged if each.refused is not None),
             "next_before": shown[-1].offset if more else None,
-            "views": [_view(each) for each in shown],
+            "views": [{**_view(each), "moved_partitions": moved_of.get(each.offset)} for each in shown],
         },
     )
+
+
+def moves(judged: Sequence[JudgedView], newest: int) -> Iterator[tuple[int, int]]:
+    """Of the newest views that came into force: the id, and how many partitions have another node than before."""
+    accepted = [each for each in judged if each.refused is None][-newest - 1 :]
+    for before, after in pairwise(accepted):
+        old, new = (place(member.node_id for member in each.change.members) for each in (before, after))
+        yield after.offset, moved(old, new)
 
 
 def _node(status: NodeStatus, now_ms: int) -> Json:
@@ -74,7 +86,8 @@ def _node(status: NodeStatus, now_ms: int) -> Json:
     }
 
 
-def _is_member(view: View, status: NodeStatus) -> bool:
+def is_member(view: View, status: NodeStatus) -> bool:
+    """Whether this very run of the node is in the view."""
     member = view.member(status.node_id)
     return member is not None and member.incarnation == status.incarnation
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 from faust.web.base import BlueprintManager
@@ -20,9 +21,12 @@ from faust.web.views import View
 from structlog import get_logger
 
 from streams.web.answers import Answer, failure
+from streams.web.board import transitions_page
 from streams.web.choosing import best_page
 from streams.web.cluster import nodes_page, views_page
 from streams.web.encoding import encode_answer
+from streams.web.feed import CLIENTS, Feed, Full
+from streams.web.files import File, dashboard_files
 from streams.web.guard import HEADERS, INLINE, METHODS, check_bind, host_problem, methods_of, write_problem
 from streams.web.health import health_page
 from streams.web.inline import tell
@@ -38,6 +42,8 @@ WAITING_ANSWERS = 16
 SHUTDOWN_S = 1.0
 """How long a client that does not read may hold up the app's end; aiohttp would wait a minute."""
 KEEPALIVE_S = 75.0
+WRITE_S = 10.0
+"""How long one who watches may take to read one event."""
 BODY_S = 5.0
 """How long what is told may take to come."""
 
@@ -45,12 +51,15 @@ PAGES: dict[str, Callable[..., Answer]] = {
     "/api/services": services_page,
     "/api/services/{name:.+}": one_service,
     "/api/vservers/{name}/best": best_page,
+    "/api/transitions": transitions_page,
     "/api/nodes": nodes_page,
     "/api/views": views_page,
 }
-ADDRESSES = ", ".join([*(path.replace(":.+", "") for path in PAGES), "/healthz", "/metrics"])
+EVENTS = "/api/events"
+ADDRESSES = ", ".join(["/", *(path.replace(":.+", "") for path in PAGES), EVENTS, "/healthz", "/metrics"])
 
 Body = tuple[int, bytes]
+Result = TypeVar("Result")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -71,8 +80,13 @@ def attach(app: Any, source: Source, token: str | None = None) -> None:
     for path, page in PAGES.items():
         app.page(path, name=path)(_json_view(source, worker, page))
     app.page(f"{INLINE}{{name:.+}}", name="inline")(_inline_view(source))
+    feed = Feed(source, worker.must_run)
+    app.page(EVENTS, name="events")(_events_view(feed))
+    for path, file in dashboard_files().items():
+        app.page(path, name=path)(_file_view(file))
     app.page("/healthz", name="healthz")(_health_view(source))
     app.page("/metrics", name="metrics")(_metrics_view(source, worker))
+    server.web_app.on_shutdown.append(_closed(feed, source))
 
 
 class Busy(Exception):
@@ -86,15 +100,67 @@ class Worker:
         self._thread = ThreadPoolExecutor(1, "web")
         self._waiting = 0
 
-    async def run(self, work: Callable[[], Body]) -> Body:
+    async def run(self, work: Callable[[], Result]) -> Result:
         """What `work` answers. Raises Busy."""
         if self._waiting >= WAITING_ANSWERS:
             raise Busy
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await self.must_run(work)
         finally:
             self._waiting -= 1
+
+    async def must_run(self, work: Callable[[], Result]) -> Result:
+        """What `work` answers, however many wait: for work whose amount has a limit elsewhere."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _closed(feed: Feed, source: Source) -> Callable[[Any], Awaitable[None]]:
+    """What is done when the web server ends."""
+
+    async def close(_app: Any) -> None:
+        await feed.close()
+        await asyncio.to_thread(source.close)
+
+    return close
+
+
+def _events_view(feed: Feed) -> Callable[..., Any]:
+    """A stream without an end. A client that is gone shows at the next write; one that does not read is left."""
+
+    async def view(_self: Any, request: web.Request) -> web.StreamResponse:
+        wrong = no_parameters(_pairs(request))
+        if wrong is not None:
+            return _answer(failure(400, wrong.text))
+        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+        if request.method == "HEAD":
+            return response
+        events = feed.watch(request.headers.get("Last-Event-ID", ""))
+        async with aclosing(events):
+            event = await anext(events)  # raises Full while another answer can still be given
+            await response.prepare(request)
+            with suppress(ConnectionError, TimeoutError, StopAsyncIteration):
+                while True:
+                    async with asyncio.timeout(WRITE_S):
+                        await response.write(event)
+                    event = await anext(events)
+        response.force_close()
+        return response
+
+    return view
+
+
+def _file_view(file: File) -> Callable[..., Any]:
+    async def view(_self: Any, request: web.Request) -> web.Response:
+        wrong = no_parameters(_pairs(request))
+        if wrong is not None:
+            return _answer(failure(400, wrong.text))
+        response = web.Response(body=file.body, content_type=file.content_type, charset="utf-8")
+        if file.policy is not None:
+            response.headers["Content-Security-Policy"] = file.policy
+        return response
+
+    return view
 
 
 def _json_view(source: Source, worker: Worker, page: Callable[..., Answer]) -> Callable[..., Any]:
@@ -144,7 +210,8 @@ def _guarded(host: str, token: str | None) -> Any:
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = _refusal(request, host, token)
         response = refused if refused is not None else await _handled(request, handler)
-        response.headers.update(HEADERS)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
     return guard
@@ -175,9 +242,9 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except Busy:
-        response = _answer(failure(503, f"{WAITING_ANSWERS} requests are waiting already: ask again later"))
-        response.headers["Retry-After"] = "1"
-        return response
+        return _retry(failure(503, f"{WAITING_ANSWERS} requests are waiting already: ask again later"))
+    except Full:
+        return _retry(failure(503, f"{CLIENTS} browsers are watching already: ask another node, or close one"))
     except TimeoutError:
         return _closing(_answer(failure(408, f"the body did not come within {BODY_S:g} s")))
     except web.HTTPException as fault:
@@ -186,6 +253,12 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("a page failed", path=request.path[:200])
         return _answer(failure(500, "this page failed: see the node's log"))
+
+
+def _retry(answer: Answer) -> web.Response:
+    response = _answer(answer)
+    response.headers["Retry-After"] = "1"
+    return response
 
 
 def _pairs(request: web.Request) -> Pairs:

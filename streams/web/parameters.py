@@ -16,6 +16,8 @@ MOST_SERVICES = 10_000
 """Services in one answer; more are asked for page by page, with `after`."""
 DEFAULT_VIEWS = 100
 MOST_VIEWS = 1_000
+DEFAULT_TRANSITIONS = 100
+MOST_TRANSITIONS = 1_000
 VALUE_CHARACTERS = 256
 """A longer value than this is no name, and is refused."""
 
@@ -56,6 +58,14 @@ class ViewsQuery:
     limit: int = DEFAULT_VIEWS
 
 
+@dataclass(frozen=True, slots=True)
+class TransitionsQuery:
+    """The newest changes of state first; "" does not restrict."""
+
+    service: str = ""
+    limit: int = DEFAULT_TRANSITIONS
+
+
 def services_query(pairs: Pairs) -> ServicesQuery | Problem:
     """`state`, `owner`, `name` (a prefix), `after` (a name) and `limit`."""
     given = _only(pairs, ("state", "owner", "name", "after", "limit"))
@@ -92,6 +102,17 @@ def views_query(pairs: Pairs) -> ViewsQuery | Problem:
     if isinstance(before, Problem):
         return before
     return ViewsQuery(None if before < 0 else before, limit)
+
+
+def transitions_query(pairs: Pairs) -> TransitionsQuery | Problem:
+    """`service` (a name) and `limit`."""
+    given = _only(pairs, ("service", "limit"))
+    if isinstance(given, Problem):
+        return given
+    limit = _whole(given.get("limit"), "limit", DEFAULT_TRANSITIONS, 1, MOST_TRANSITIONS)
+    if isinstance(limit, Problem):
+        return limit
+    return TransitionsQuery(given.get("service", ""), limit)
 
 
 def no_parameters(pairs: Pairs) -> Problem | None:

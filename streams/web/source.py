@@ -13,12 +13,13 @@ from typing import Protocol
 
 from connectors.engine.statistics import EngineStatistics
 from connectors.probes.inline import Traffic
+from connectors.replica.transitions import Step
 from schemas.cluster import NodeStatus, Phase, ViewChange
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
 from schemas.probes import Reason
-from schemas.states import BindingVerdict, ServiceState
+from schemas.states import BindingVerdict, ServiceState, ServiceTransition
 from streams.ownership.view import RefusalReason, View
 
 
@@ -106,6 +107,9 @@ class Source(Protocol):
     def entities(self) -> Entities:
         """Everything that is configured, as of one revision."""
 
+    def service(self, entity_id: EntityId) -> MonitoredService | None:
+        """One of them; None if it is not configured."""
+
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """The last state told of a service; None before the first."""
 
@@ -114,6 +118,21 @@ class Source(Protocol):
 
     def tell_traffic(self, name: str, traffic: Traffic) -> int:
         """Tell the passive monitors of a service what came of real traffic; how many there are. On the event loop."""
+
+    def steps_of(self, entity_id: EntityId) -> Sequence[Step]:
+        """The last changes of state of a service, oldest first; the first only says what was before the second."""
+
+    def transitions(self) -> Sequence[ServiceTransition]:
+        """The last changes of state of all services, newest first."""
+
+    def take_changed(self) -> set[EntityId]:
+        """Services of which something is another since the last call; for one caller alone."""
+
+    def complete(self) -> bool:
+        """Whether what is known is the whole: configuration and states were once read to their ends."""
+
+    def close(self) -> None:
+        """The last call: whatever was begun for the pages alone ends."""
 
     def states_age_s(self) -> float:
         """Seconds since Kafka last answered the reader of states: how old the states may be. May be infinite."""

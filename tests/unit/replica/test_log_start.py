@@ -6,6 +6,7 @@ import pytest
 
 from connectors.kafka import BEGINNING, END, FaultKind, Place
 from connectors.kafka.log_watch import LogBounds
+from connectors.kafka.places import the_last
 from connectors.kafka.settings import security_from
 from connectors.kafka.start import first_fault, first_offsets
 
@@ -17,6 +18,9 @@ def test_logical_offsets_become_explicit() -> None:
     assert first_offsets({A: BEGINNING, B: END}, BOUNDS) == {A: 3, B: 0}
     assert first_offsets({A: END, B: BEGINNING}, BOUNDS) == {A: 10, B: 0}
     assert first_offsets({A: 7}, BOUNDS) == {A: 7}
+    assert first_offsets({A: the_last(2), B: the_last(400)}, BOUNDS) == {A: 8, B: 0}
+    assert first_offsets({A: the_last(400)}, BOUNDS) == {A: 3}
+    assert first_offsets({A: the_last(0)}, BOUNDS) == {A: 10}
 
 
 @pytest.mark.parametrize("offset", [3, 7, 10])

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from connectors.engine.statistics import EngineStatistics
 from connectors.probes.inline import Traffic
+from connectors.replica.transitions import Step
 from schemas.cluster import NodeStatus, Phase, ViewChange, ViewMember
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService
-from schemas.states import ServiceState
+from schemas.states import ServiceState, ServiceTransition
 from streams.ownership.view import Member, RefusalReason, View
 from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
 
@@ -111,6 +112,11 @@ class FakeSource:
     judged: Mapping[EntityId, Sequence[InlineJudgement]] = field(default_factory=dict)
     traffic: list[tuple[str, Traffic]] = field(default_factory=list)
     """What was told of whose traffic."""
+    steps: Mapping[str, Sequence[Step]] = field(default_factory=dict)
+    history: Sequence[ServiceTransition] = ()
+    changed: set[EntityId] = field(default_factory=set)
+    whole: bool = True
+    closed: bool = False
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -120,6 +126,25 @@ class FakeSource:
 
     def entities(self) -> Entities:
         return self.configured
+
+    def service(self, entity_id: EntityId) -> MonitoredService | None:
+        return next((each for each in self.services if each.entity_id == entity_id), None)
+
+    def steps_of(self, entity_id: EntityId) -> Sequence[Step]:
+        return self.steps.get(entity_id, ())
+
+    def transitions(self) -> Sequence[ServiceTransition]:
+        return self.history
+
+    def take_changed(self) -> set[EntityId]:
+        taken, self.changed = self.changed, set()
+        return taken
+
+    def complete(self) -> bool:
+        return self.whole
+
+    def close(self) -> None:
+        self.closed = True
 
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         self.asked.append(entity_id)

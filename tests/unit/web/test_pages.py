@@ -74,7 +74,18 @@ def test_every_page_answers() -> None:
 
 def test_only_our_pages_are_served() -> None:
     async def talk(ask: Ask) -> None:
-        for path in ("/", "/table/", "/table/service-states/", "/router/", "/stats/", "/assignment/", "/graph/", "/x"):
+        for path in (
+            "/static/",
+            "/static/../pages.py",
+            "/static/nothing.js",
+            "/table/",
+            "/table/service-states/",
+            "/router/",
+            "/stats/",
+            "/assignment/",
+            "/graph/",
+            "/x",
+        ):
             status, headers, body = await ask(path)
             assert status == 404, path
             assert json.loads(body)["error"].startswith("no page ")
