@@ -15,10 +15,10 @@ from schemas.cluster import Phase
 from schemas.identifiers import NodeId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService, services
+from schemas.reason_words import reason_text
 from schemas.states import ServiceState
 from streams.cli.board_history import History
 from streams.cli.board_snapshot import BoardSnapshot, NodeLine, ServiceLine
-from streams.cli.show_words import reason_text
 from streams.ownership.placement import place
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from connectors.replica.states import Change
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId
+from schemas.reason_words import reason_text
 from schemas.states import ServiceState
 from streams.cli.board_snapshot import EventLine, Step
-from streams.cli.show_words import STYLES, reason_text
+from streams.cli.show_words import STYLES
 from streams.ownership.view import View
 
 STEPS = 120

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.probes import Verdict
-from schemas.states import BindingState, BindingVerdict, ServiceState, State
+from schemas.states import BindingVerdict, State
 
 STYLES = {
     State.UP: "bold green",
@@ -23,7 +22,6 @@ STYLES = {
 SHORT = {State.OUT_OF_SERVICE: "OUT", State.GOING_OUT_OF_SERVICE: "GOING"}
 """States whose names do not fit a board."""
 NO_STATE_YET = "no state yet"
-FAILING = (State.DOWN, State.UNKNOWN)
 BINDING_STYLES = {
     BindingVerdict.UP: STYLES[State.UP],
     BindingVerdict.DOWN: STYLES[State.DOWN],
@@ -70,17 +68,6 @@ def address_text(ip_address: str, port: int) -> str:
     if not ip_address:
         return f"?:{port}"
     return f"[{ip_address}]:{port}" if ":" in ip_address else f"{ip_address}:{port}"
-
-
-def reason_text(state: ServiceState) -> str:
-    """Why the service is as it is: the failing probe of one that is DOWN or unknown, else what made the record."""
-    failing = next((one for one in state.bindings if one.counts and one.verdict is Verdict.DOWN), None)
-    return state.cause.text if failing is None or state.state not in FAILING else failure_text(failing)
-
-
-def failure_text(binding: BindingState) -> str:
-    """What the last probe of a binding said, its reason first: `REFUSED: connect to 10.0.0.3:80 ...`."""
-    return f"{binding.reason.value}: {binding.detail}" if binding.detail else binding.reason.value
 
 
 def load_text(load: Mapping[str, Any]) -> str:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from schemas.reason_words import reason_text
 from schemas.topics import DEFAULT_CLUSTER
 from streams.cli.output import ExitCode, Output, fail, note
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 from streams.cli.show_services import cause_data
-from streams.cli.show_words import STYLES, reason_text, time_text
+from streams.cli.show_words import STYLES, time_text
 
 if TYPE_CHECKING:
     from rich.console import Console

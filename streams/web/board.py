@@ -12,14 +12,13 @@ from collections.abc import Iterable, Sequence
 from connectors.replica.transitions import Step
 from schemas.identifiers import EntityId
 from schemas.inventory.services import MonitoredService
-from schemas.probes import Verdict
-from schemas.states import BindingState, ServiceState, ServiceTransition, State
+from schemas.reason_words import reason_text
+from schemas.states import ServiceState, ServiceTransition, State
 from streams.web.answers import Answer, Json, refused, time_pair
 from streams.web.parameters import Pairs, Problem, transitions_query
 from streams.web.services import cause
 from streams.web.source import Source
 
-FAILING = (State.DOWN, State.UNKNOWN)
 REASON_CHARACTERS = 200
 NO_STATE_YET = "no state yet"
 
@@ -52,11 +51,10 @@ def row(service: MonitoredService, state: ServiceState | None, steps: Sequence[S
 
 
 def reason(state: ServiceState | None) -> str:
-    """Why the service is as it is: the failing probe of one that is DOWN or unknown, else what made the record."""
+    """Why the service is as it is, no longer than a line."""
     if state is None:
         return NO_STATE_YET
-    failing = next((one for one in state.bindings if one.counts and one.verdict is Verdict.DOWN), None)
-    text = state.cause.text if failing is None or state.state not in FAILING else _failure(failing)
+    text = reason_text(state)
     return text if len(text) <= REASON_CHARACTERS else text[: REASON_CHARACTERS - 1] + "…"
 
 
@@ -97,7 +95,3 @@ def changed_rows(source: Source, changed: Iterable[EntityId]) -> tuple[list[Json
         else:
             there.append(service)
     return rows(source, there), gone
-
-
-def _failure(binding: BindingState) -> str:
-    return f"{binding.reason.value}: {binding.detail}" if binding.detail else binding.reason.value

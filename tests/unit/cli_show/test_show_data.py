@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from schemas.probes import Reason, Verdict
+from schemas.reason_words import reason_text
 from schemas.states import Cause, CauseKind, ProbeFailure, State
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import behind_of, node_list, view_list
 from streams.cli.show_services import last_failures, outcomes_text, reason, service_detail, service_list
-from streams.cli.show_words import reason_text
 from tests.unit.cli_show.samples import PARTITION_OF_WEB, WEB, binding, knowledge, state
 
 

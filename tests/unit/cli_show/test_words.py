@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.reason_words import reason_text
 from schemas.states import State
-from streams.cli.show_words import address_text, age_text, reason_text, response_text, weight_text
+from streams.cli.show_words import address_text, age_text, response_text, weight_text
 from tests.unit.cli_show.samples import state
 
 
