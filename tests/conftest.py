@@ -1,8 +1,7 @@
 """What every test shares: which tests need Kafka, and how Hypothesis behaves on a machine that does other things too.
 
-Everything under tests/integration and tests/chaos talks to one real Kafka. It is marked so here, not file by file,
-and all of it runs on one worker of pytest-xdist, beside the rest: one broker a session, and no two of those tests at
-once.
+Everything under tests/browser, tests/integration and tests/chaos talks to a real Kafka. It is marked so here, not file
+by file, and all of it runs on one worker of pytest-xdist, beside the rest: no two of those tests at once.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-ON_KAFKA = ("integration", "chaos")
+ON_KAFKA = ("browser", "integration", "chaos")
 HERE = Path(__file__).parent
 
 # No deadline a single example: two cores are shared with a JVM. No database: a failure is pinned as an example instead.

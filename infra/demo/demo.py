@@ -193,6 +193,8 @@ class Demo:
             for node_id in NODE_IDS:
                 self._crew.start(node_id, self._web_ports[node_id])
         self._say(f"nodes {', '.join(NODE_IDS)} are starting, logs in {log_dir}")
+        boards = ", ".join(f"http://127.0.0.1:{self._web_ports[node_id]}/" for node_id in NODE_IDS)
+        self._say(f"their dashboards, for a browser: {boards}")
 
     def _configure(self) -> None:
         """Beside the wait for it, so that a node that ends meanwhile is told at once."""

@@ -88,7 +88,7 @@ def _service_cells(line: ServiceLine, now_ms: int, moments: int) -> Iterable[Tex
 def _nodes(snapshot: BoardSnapshot, width: int) -> Group:
     rate = sum(node.probes_per_s for node in snapshot.nodes)
     columns = (("", 2), ("node", 6), ("phase", 8), ("view", 5), ("services", 8), ("partitions", 10), ("probes/s", 8))
-    table = _table((*columns, ("beat", 5)), "web", width)
+    table = _table((*columns, ("beat", 5)), "dashboard", width)
     for node in snapshot.nodes:
         table.add_row("", *_node_cells(node, width))
     return Group(_heading("nodes", f"{rate:g} probes/s due", width), table)

@@ -47,11 +47,15 @@ export class VirtualList {
   }
 
   move(by) {
-    if (!this.#rows.length) return;
     const at = this.#rows.findIndex((row) => row.id === this.#current);
-    const next = Math.min(Math.max(at < 0 ? (by > 0 ? 0 : this.#rows.length - 1) : at + by, 0), this.#rows.length - 1);
-    this.#current = this.#rows[next].id;
-    this.#reveal(next);
+    this.#goTo(at >= 0 ? at + by : by > 0 ? 0 : this.#rows.length - 1);
+  }
+
+  #goTo(wanted) {
+    if (!this.#rows.length) return;
+    const at = Math.min(Math.max(wanted, 0), this.#rows.length - 1);
+    this.#current = this.#rows[at].id;
+    this.#reveal(at);
     this.draw();
   }
 
@@ -102,11 +106,14 @@ export class VirtualList {
   }
 
   #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, Math.floor(this.element.clientHeight / this.#height()) - 1);
-    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity }[event.key];
-    if (by !== undefined && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    const to = { Home: 0, End: this.#rows.length - 1 }[event.key];
+    if (by !== undefined || to !== undefined) {
       event.preventDefault();
-      this.move(Number.isFinite(by) ? by : by > 0 ? this.#rows.length : -this.#rows.length);
+      if (by !== undefined) this.move(by);
+      else this.#goTo(to);
     } else if (event.key === "Enter" && this.#current !== null) {
       event.preventDefault();
       const row = this.#rows.find((each) => each.id === this.#current);
