@@ -17,8 +17,8 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-CHROMIUM = "/usr/bin/chromium"
-DRIVER = "/usr/bin/chromedriver"
+from tests.servers.running import needed
+
 QUIET = (
     "--headless=new",
     "--disable-gpu",
@@ -42,11 +42,11 @@ PHONE = (390, 844)
 def chromium(profile: Path, *, dark: bool = False) -> Iterator[Any]:
     """A browser, ended with its block. Its console is kept, and every request that its pages make."""
     options = Options()
-    options.binary_location = CHROMIUM
+    options.binary_location = needed("chromium")
     for argument in (*QUIET, f"--user-data-dir={profile}", *(["--no-sandbox"] if os.geteuid() == 0 else [])):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver = webdriver.Chrome(options=options, service=Service(needed("chromedriver", "chromium-driver")))
     try:
         prefer(driver, dark=dark)
         show_as(driver, DESKTOP)
