@@ -19,10 +19,10 @@ from structlog import get_logger
 from schemas.codec import decode, encode
 from schemas.identifiers import EntityId, Partition, partition_of
 from schemas.probes import ProbeResults, ProbeRun
-from schemas.states import ServiceState, ServiceTransition
+from schemas.states import PathMonitoring, ServiceState, ServiceTransition
 from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
 from streams.folding.doubt import wakes_at_ms
-from streams.folding.events import NO_SOURCE, ServiceConfig, Source
+from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, ServiceConfig, Source
 from streams.folding.facts import Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
@@ -45,6 +45,12 @@ and 70,000 of them would stop the loop for seconds."""
 
 StateOf = Callable[[EntityId], ServiceState | None]
 ConfigOf = Callable[[EntityId], ServiceConfig | None]
+ReachOf = Callable[[EntityId], Reach]
+
+
+def no_reach(_service: EntityId) -> Reach:
+    """For a node without path monitoring."""
+    return NOT_REPORTED
 
 
 class HistorySink(Protocol):
@@ -64,7 +70,11 @@ class Folds(Mapping[EntityId, ServiceFold]):
         owner_of: OwnerOf,
         now_ms: Callable[[], int],
         ask: Ask = nobody,
+        reach_of: ReachOf = no_reach,
     ) -> None:
+        self._reach_of = reach_of
+        self._rerouted: dict[EntityId, None] = {}
+        """Services whose paths are to be looked at again."""
         self._table: MutableMapping[str, bytes] = {}
         self._history = history
         self._config_of = config_of
@@ -157,6 +167,24 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 self._configure(service_id, self._due.pop(service_id))
         return len(self._due)
 
+    def paths_changed(self, services: Iterable[EntityId]) -> None:
+        """The paths to these services are to be looked at again (P-10), a few at a time: see `look_at_paths`."""
+        self._rerouted.update(dict.fromkeys([each for each in services if partition_of(each) in self.partitions]))
+
+    def look_at_paths(self, limit: int = MADE_UP_AT_ONCE) -> int:
+        """Fold what the paths to some of these services come to; how many are left.
+
+        Where each node decides for itself a path is no news: no fold is made for it, and one that is there notes it.
+        """
+        for service_id in list(islice(self._rerouted, limit)):
+            del self._rerouted[service_id]
+            config = self._config_of(service_id)
+            together = config is not None and config.path_monitoring is PathMonitoring.TOGETHER
+            fold = self.get(service_id) if together else self._folds.get(service_id)
+            if fold is not None:
+                self._carry_out(fold.paths_changed(self._reach_of(service_id), self._now_ms()))
+        return len(self._rerouted)
+
     def take(self, results: ProbeResults, source: Source) -> None:
         """Fold one batch, and keep what came too early for the configuration."""
         try:
@@ -246,6 +274,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._folds[service_id] = fold
         self._note_time(service_id, wakes_at_ms(fold))
         self._carry_out(fold.configured(config, source, self._now_ms()))
+        self._carry_out(fold.paths_changed(self._reach_of(service_id), self._now_ms()))
         self._look_at_clock(fold, self._now_ms())
         return fold
 
@@ -265,6 +294,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         if fold is None:
             self._make(service_id, source)
         else:
+            fold.reach = self._reach_of(service_id)
             self._carry_out(fold.configured(config, source, self._now_ms()))
         for results, early_source in self._early.pop(service_id, ()):
             self.take(results, early_source)

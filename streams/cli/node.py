@@ -122,10 +122,11 @@ def _checked(scripts: Path | None) -> Path | None:
 
 async def _run(settings: object) -> int:
     from connectors.replica.base import NotReady
-    from streams.node.node import Node, WebRefused
+    from streams.node.node import Node
     from streams.node.parting import NotAlone
     from streams.node.settings import NodeSettings
     from streams.node.twins import NodeIdTaken
+    from streams.node.web_server import WebRefused
 
     assert isinstance(settings, NodeSettings)
     running = Node(settings)

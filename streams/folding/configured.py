@@ -34,6 +34,7 @@ def service_config(service: MonitoredService) -> ServiceConfig:
         domain=service.domain.name if service.domain else "",
         monitored=service.health_monitor,
         least_response=service.least_response,
+        path_monitoring=service.path_monitoring,
     )
 
 

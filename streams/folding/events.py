@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import ProbeRun, Resolution
+from schemas.probes import PathState, ProbeRun, Resolution
+from schemas.states import PathMonitoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,21 @@ class ServiceConfig:
     """Off (`health_monitor: no`): nothing probes it, and it counts as UP."""
     least_response: bool = False
     """Somebody chooses by its response time (L-2): one that moved by 5 % is told at once."""
+    path_monitoring: PathMonitoring = PathMonitoring.OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the operational nodes that host a service reported of their paths: `state` is DOWN if one has none.
+
+    `unreachable` names those without a path; it is empty too where only a record tells that there was one.
+    """
+
+    state: PathState = PathState.UNKNOWN
+    unreachable: tuple[NodeId, ...] = ()
+
+
+NOT_REPORTED = Reach()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,4 +153,14 @@ class Due:
     """Time has passed. Only for a service whose record has a `due_at_ms` or a doubt; else it changes nothing."""
 
 
-Event = Reported | Claimed | Opined | Resolved | Configured | Due
+@dataclass(frozen=True, slots=True)
+class PathsChanged:
+    """A node reported another path to the service, or another view has other nodes (P-10). The same again is nothing.
+
+    `reach` is what it all comes to, worked out by the caller, so that the fold holds neither views nor reports.
+    """
+
+    reach: Reach
+
+
+Event = Reported | Claimed | Opined | Resolved | Configured | Due | PathsChanged

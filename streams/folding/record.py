@@ -1,25 +1,27 @@
 """Step 7d: the records that the fold writes, built from what it holds.
 
 Rule: the sequence goes up by one with each record of a service, through all views, so that (view id, sequence) rises
-strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS, path) are
-carried over from the record before.
+strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS) are carried over
+from the record before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from schemas.identifiers import NodeId, ViewId
+from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.parameters.durations import duration_text
 from schemas.probes import PathState
-from schemas.states import BindingVerdict, Cause, CauseKind, Doubt, ServiceState, ServiceTransition, State
+from schemas.states import BindingVerdict, Cause, CauseKind, PathMonitoring, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.leaving import was_out
 from streams.folding.load import load_of
+from streams.folding.paths import MONITORING_WORDS
 from streams.folding.server import ServerInfo
-from streams.folding.settling import Settled
+from streams.folding.settling import Grounds, Settled
 from streams.folding.weights import SERVING
 
 UP = BindingVerdict.UP
@@ -52,23 +54,21 @@ def cause_of(kind: CauseKind, text: str, source: Source) -> Cause:
     return Cause(kind, text[:CAUSE_CHARACTERS], source.topic, source.partition, source.offset)
 
 
+class Folded(Grounds, Protocol):
+    """All that a record tells of a service: the working fold of one service."""
+
+    server: ServerInfo
+
+
 def next_record(
-    before: ServiceState | None,
-    config: ServiceConfig,
-    server: ServerInfo,
-    declared: Declared,
-    settled: Settled,
-    bindings: Collection[BindingFold],
-    cause: Cause,
-    at_ms: int,
-    now_ms: int,
-    due_at_ms: int | None = None,
-    flaps: tuple[int, ...] = (),
-    doubt: Doubt | None = None,
+    fold: Folded, declared: Declared, settled: Settled, cause: Cause, at_ms: int, now_ms: int
 ) -> ServiceState:
     """The service's next state record. `at_ms` is when the event happened, `now_ms` when it was folded."""
+    before, config, server, bindings = fold.record, fold.config, fold.server, fold.bindings.values()
+    assert config is not None, "a service is published only while it is configured"
     state, up_weight = settled.state, settled.up_weight
     same_state = before is not None and before.state is state
+    unmonitored = config.path_monitoring is PathMonitoring.OFF
     return ServiceState(
         view_id=declared.view_id,
         sequence=before.sequence + 1 if before else 1,
@@ -82,7 +82,7 @@ def next_record(
         ttl_s=server.ttl_s,
         layer_two=before.layer_two if before else None,
         mss=before.mss if before else None,
-        path_state=before.path_state if before else PathState.UNKNOWN,
+        path_state=PathState.UNKNOWN if unmonitored else fold.reach.state,
         response_time_us=mean_response_us(bindings),
         load=load_of(bindings),
         up_weight=up_weight,
@@ -91,10 +91,11 @@ def next_record(
         changed_at_ms=before.changed_at_ms if before and same_state else at_ms,
         updated_at_ms=now_ms,
         bindings=tuple([binding.view() for binding in bindings]),
-        due_at_ms=due_at_ms,
-        flaps=flaps,
+        due_at_ms=fold.due_at_ms,
+        flaps=fold.flaps,
         domain=server.domain,
-        doubt=doubt,
+        path_monitoring=config.path_monitoring,
+        doubt=fold.doubt,
     )
 
 
@@ -153,7 +154,18 @@ def says(record: ServiceState, config: ServiceConfig, server: ServerInfo) -> boo
     """Whether the record's name, server and threshold are those configured."""
     shown = (record.name, record.domain.domain if record.domain else "", record.ip_address, record.port)
     wanted = (config.name, config.domain, server.ip_address, config.port)
-    return shown == wanted and record.threshold == config.threshold
+    decided = (record.threshold, record.path_monitoring)
+    return shown == wanted and decided == (config.threshold, config.path_monitoring)
+
+
+def shows(record: ServiceState, settled: Settled, bindings: Mapping[EntityId, BindingFold]) -> bool:
+    """Whether the record's state, and what it has of the bindings, are what is now so."""
+    if (record.state, record.up_weight) != (settled.state, settled.up_weight):
+        return False
+    if (record.load is None) is not (load_of(bindings.values()) is None):
+        return False
+    judged = {monitor_id: binding.state for monitor_id, binding in bindings.items()}
+    return {binding.monitor_id: binding.state for binding in record.bindings} == judged
 
 
 def config_changes(record: ServiceState, before: ServiceConfig | None, config: ServiceConfig) -> str:
@@ -166,6 +178,8 @@ def config_changes(record: ServiceState, before: ServiceConfig | None, config: S
         changes.append(f"address {was}:{record.port} to {given}:{config.port}")
     if record.threshold != config.threshold:
         changes.append(f"threshold {record.threshold} to {config.threshold}")
+    if record.path_monitoring is not config.path_monitoring:
+        changes.append(MONITORING_WORDS[config.path_monitoring])
     if was_out(record, before) == config.enabled:
         changes.append("enabled" if config.enabled else disabled_text(record, config))
     elif before is not None and _leave(before) != _leave(config):

@@ -26,10 +26,13 @@ from streams.folding.damping import is_flap, note_flap
 from streams.folding.doubt import doubt_of
 from streams.folding.events import (
     NO_SOURCE,
+    NOT_REPORTED,
     Claimed,
     Due,
     Event,
     Opined,
+    PathsChanged,
+    Reach,
     Reported,
     Resolved,
     Sender,
@@ -41,6 +44,7 @@ from streams.folding.fence import refusal
 from streams.folding.leaving import leave_until, was_out
 from streams.folding.load import is_load_news, load_of
 from streams.folding.opining import Opining
+from streams.folding.paths import cut_off_text, is_path_news, paths_text
 from streams.folding.record import (
     cause_of,
     config_changes,
@@ -91,6 +95,8 @@ class ServiceFold(Opining):
             return self.due(now_ms)
         if isinstance(event, Resolved):
             return self.resolved(event.sender, event.owner_in_view, event.resolution, now_ms, event.ask)
+        if isinstance(event, PathsChanged):
+            return self.paths_changed(event.reach, now_ms)
         return self.configured(event.config, event.source, now_ms)
 
     def reported(
@@ -202,7 +208,7 @@ class ServiceFold(Opining):
             binding.judge_again()
         if record is None or self._shows(record, config):
             return ()
-        cause = cause_of(CauseKind.CONFIG, config_changes(record, before, config), source)
+        cause = cause_of(CauseKind.CONFIG, config_changes(record, before, config) + cut_off_text(self), source)
         return self._retell(record, cause, now_ms)
 
     def due(self, now_ms: int) -> Sequence[Fact]:
@@ -232,6 +238,16 @@ class ServiceFold(Opining):
     def look_again(self, now_ms: int) -> Sequence[Fact]:
         """A second has passed after `Late` (L-3)."""
         return () if self.record is None or self.config is None else self._publish_paced(NO_SOURCE, now_ms)
+
+    def paths_changed(self, reach: Reach, now_ms: int) -> Sequence[Fact]:
+        """What the nodes' paths come to. News only where they decide together; else it is noted (P-10)."""
+        self.reach, record = reach, self.record
+        if record is None or not is_path_news(self.config, record, reach):
+            return ()
+        same = self._settle().state is record.state
+        return self._retell(
+            record, record.cause if same else cause_of(CauseKind.PATH, paths_text(reach), NO_SOURCE), now_ms
+        )
 
     def copy(self) -> ServiceFold:
         """The same fold, to try something on."""
@@ -333,7 +349,7 @@ class ServiceFold(Opining):
         if self.config is None and self.record is None:
             return ()
         self.config = self.record = self.untold = self.secondary = self.doubt = self.opinion = None
-        self.server = NO_SERVER
+        self.server, self.reach = NO_SERVER, NOT_REPORTED
         self.bindings = {}
         self.decided, self.due_at_ms, self.flaps = State.UNKNOWN, None, ()
         return (Remove(self.entity_id),)

@@ -18,8 +18,9 @@ from schemas.states import Doubt, ServiceState, State
 from streams.folding.binding import BindingFold
 from streams.folding.damping import hold_text
 from streams.folding.doubt import doubt_text, withheld
-from streams.folding.events import ServiceConfig
+from streams.folding.events import Reach, ServiceConfig
 from streams.folding.leaving import left
+from streams.folding.paths import cut_off, cut_off_text
 from streams.folding.weights import SERVING, decide
 
 
@@ -32,6 +33,7 @@ class Grounds(Protocol):
     due_at_ms: int | None
     flaps: tuple[int, ...]
     doubt: Doubt | None
+    reach: Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def held_down(grounds: Grounds, state: State) -> State:
     return State.DOWN if is_held(grounds) and state in SERVING else state
 
 
-LAYERS: tuple[Layer, ...] = (withheld, held_down)
+LAYERS: tuple[Layer, ...] = (withheld, held_down, cut_off)
 """In the order in which they overrule."""
 
 
@@ -93,7 +95,7 @@ def unmonitored_text(grounds: Grounds) -> str:
     return "; health_monitor is off: it counts as UP" if config and config.enabled and not config.monitored else ""
 
 
-TEXTS: tuple[Callable[[Grounds], str], ...] = (unmonitored_text, doubt_text, held_text)
+TEXTS: tuple[Callable[[Grounds], str], ...] = (unmonitored_text, doubt_text, held_text, cut_off_text)
 """What the layers that hold the state now have to say, each empty where it does nothing."""
 
 

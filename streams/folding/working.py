@@ -11,10 +11,9 @@ from schemas.identifiers import EntityId
 from schemas.states import Cause, CauseKind, ServiceState, State
 from streams.folding.binding import BindingFold
 from streams.folding.doubt import Opinion
-from streams.folding.events import Sender, ServiceConfig, Source
+from streams.folding.events import NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish, Transition
-from streams.folding.load import load_of
-from streams.folding.record import Declared, cause_of, declared_in, next_record, says, transition_of
+from streams.folding.record import Declared, cause_of, declared_in, next_record, says, shows, transition_of
 from streams.folding.server import NO_SERVER, Secondary
 from streams.folding.settling import Settled, settle, settled_text
 
@@ -31,6 +30,7 @@ class Working:
         "entity_id",
         "flaps",
         "opinion",
+        "reach",
         "record",
         "secondary",
         "server",
@@ -56,6 +56,8 @@ class Working:
         """Whom a second opinion is asked of, while it is (U-8)."""
         self.opinion: Opinion | None = None
         """What that node has found so far, since this fold was made."""
+        self.reach = Reach(record.path_state) if record else NOT_REPORTED
+        """What the nodes' paths come to."""
 
     def _settle(self) -> Settled:
         """What is so now; what the bindings ask for is noted. A doubt ends with the DOWN that was doubted."""
@@ -90,23 +92,8 @@ class Working:
         return self._publish(declared_in(record), self._settle(), cause, now_ms, now_ms)
 
     def _publish(self, declared: Declared, settled: Settled, cause: Cause, at_ms: int, now_ms: int) -> list[Fact]:
-        before, config = self.record, self.config
-        assert config is not None, "a service is published only while it is configured"
-        bindings, due_at_ms = self.bindings.values(), self.due_at_ms
-        record = next_record(
-            before,
-            config,
-            self.server,
-            declared,
-            settled,
-            bindings,
-            cause,
-            at_ms,
-            now_ms,
-            due_at_ms,
-            self.flaps,
-            self.doubt,
-        )
+        before = self.record
+        record = next_record(self, declared, settled, cause, at_ms, now_ms)
         self.record, self.untold = record, None
         facts: list[Fact] = [Publish(record)]
         was = before.state if before else State.UNKNOWN
@@ -116,15 +103,11 @@ class Working:
 
     def _shows(self, record: ServiceState, config: ServiceConfig) -> bool:
         """Whether a record already says all that this configuration makes of the service."""
-        if (record.due_at_ms, record.flaps) != (self.due_at_ms, self.flaps) or not says(record, config, self.server):
-            return False
+        timed = (record.due_at_ms, record.flaps) == (self.due_at_ms, self.flaps)
+        return timed and says(record, config, self.server) and self._shows_state(record)
+
+    def _shows_state(self, record: ServiceState) -> bool:
+        """Whether its state, and what it has of the bindings, are what is now so. A doubt may end by asking."""
         settled = self._settle()
-        if (record.state, record.up_weight) != (settled.state, settled.up_weight):
-            return False
-        if (record.doubt is None) is not (self.doubt is None):
-            return False
-        if (record.load is None) is not (load_of(self.bindings.values()) is None):
-            return False
-        return {binding.monitor_id: binding.state for binding in record.bindings} == {
-            monitor_id: binding.state for monitor_id, binding in self.bindings.items()
-        }
+        undoubted = (record.doubt is None) is (self.doubt is None)
+        return undoubted and shows(record, settled, self.bindings)

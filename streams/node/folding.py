@@ -5,6 +5,7 @@ Rule: folds and agents outlive an app; when Faust ends and starts again, the sam
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Protocol
@@ -27,6 +28,7 @@ from streams.node.group import Assignment
 from streams.node.leader import Leader
 from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
+from streams.node.path_folding import PathFolding
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
@@ -59,6 +61,7 @@ class Host(Protocol):
     leader: Leader
     bulk: OwnProducer
     revision: int
+    loop: asyncio.AbstractEventLoop
 
     def now_ms(self) -> int: ...
 
@@ -70,7 +73,12 @@ class Folding:
         self._host = host
         settings = host.settings
         inventory = host.monitoring.inventory
-        self.folds = Folds(host.outbox, inventory.config_of, self._owner_of, host.now_ms, self._second_of)
+        states, bitmap = host.replicas.states, host.replicas.paths
+        self.paths = PathFolding(inventory, bitmap, states.state_of, host.lease.holds, host.loop.call_later)
+        self.folds = Folds(
+            host.outbox, inventory.config_of, self._owner_of, host.now_ms, self._second_of, self.paths.reach_of
+        )
+        self.paths.folds = self.folds
         self.fold_agent = FoldAgent(self.folds, host.views.reach, host.lease.holds, host.quarantine)
         self.config_agent = ConfigAgent(
             host.bulk,
@@ -125,6 +133,7 @@ class Folding:
         self.fold_agent.awaited = frozenset()
         dropped = self._host.outbox.drop_except(assignment.results)
         self._store.forget_except(assignment.results)
+        self.paths.taken_over()
         self.folds.assigned(assignment.results, self._host.monitoring.inventory.timed)
         log.info(
             "assigned",
@@ -154,6 +163,7 @@ class Folding:
             self.folds.let_go()
         if self._host.lease.holds():
             self.folds.pass_time()
+        self.paths.keep_house(busy=bool(self._host.monitoring.watches.unconfirmed))
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])

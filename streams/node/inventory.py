@@ -15,6 +15,7 @@ from schemas.identifiers import EntityId
 from schemas.inventory.entities import Change, Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService, affected, some_services
 from schemas.parameters.monitors import MONITOR_TYPES
+from schemas.states import PathMonitoring
 from streams.folding.configured import follows_address, service_config, whole
 from streams.folding.events import ServiceConfig
 from streams.ownership.distribution import Placeable, placeable
@@ -53,6 +54,8 @@ class Inventory:
         self.numbered: dict[int, Numbered] = {}
         self.timed: set[EntityId] = set()
         """Services whose state time alone may change: disabled ones whose disable takes a while, and damped ones."""
+        self.together: set[EntityId] = set()
+        """Services that are DOWN for all where one node has no path to them (P-5)."""
         self._numbers: dict[EntityId, tuple[int, ...]] = {}
         self._addresses: dict[EntityId, tuple[str, ...]] = {}
         """Of domain-based services that this node watches: where they are probed now (D-1)."""
@@ -108,6 +111,7 @@ class Inventory:
         before = self.placeables.get(service_id)
         self._configs.pop(service_id, None)
         self.timed.discard(service_id)
+        self.together.discard(service_id)
         self._dynamic.note(service_id, service)
         if service is None:
             del self.services[service_id]
@@ -117,6 +121,8 @@ class Inventory:
         self._configs[service_id] = service_config(service)  # now, and not in the middle of a takeover
         if service.flap_changes if service.enabled else service.leave_ms:
             self.timed.add(service_id)
+        if service.path_monitoring is PathMonitoring.TOGETHER:
+            self.together.add(service_id)
         lead = self._dynamic.lead if service_id in self._dynamic else None
         after = placeable(service_id, service.name, frozenset(service.node_groups), service.internal, lead=lead)
         self.placeables[service_id] = after

@@ -27,6 +27,7 @@ from streams.node.internal import Internal
 from streams.node.inventory import Inventory, InventoryChange
 from streams.node.opinions import Asked, Opinions
 from streams.node.own_health import OwnHealth
+from streams.node.paths import Paths
 from streams.node.reports import probe_runs
 from streams.node.results import ResultPublisher
 from streams.node.watches import Change, Watches
@@ -46,10 +47,11 @@ def now_ms() -> int:
 
 
 class Monitoring:
-    """The loop's thread. `publisher` and `domains` are set before the first view comes."""
+    """The loop's thread. `publisher`, `domains` and `paths` are set before the first view comes."""
 
     publisher: ResultPublisher
     domains: Domains
+    paths: Paths
 
     def __init__(
         self,
@@ -87,6 +89,7 @@ class Monitoring:
         self.inline.configured(change.services)
         probed = self.watches.probed()
         self.domains.configured(change.services, probed)
+        self.paths.configured(change.services)
         started = [
             binding.number
             for binding in change.added
@@ -102,6 +105,7 @@ class Monitoring:
         """The next view is in force: redistribute (V-3), claim what is new (V-4), hold what is another's (T5)."""
         self._view = view
         self._redistribute()
+        self.paths.view_accepted(view)
         self._answer(self.opinions.view_accepted(view.view_id))
         if self.own_health.suspect():  # what is in doubt is asked anew of whom this view has
             self.publisher.claim(self.own_health.failing() & self.watches.probed())
@@ -112,6 +116,7 @@ class Monitoring:
         for entity_id, order in applied:
             if entity_id in self.domains:
                 self.domains.heard(entity_id)
+            self.paths.heard(entity_id)
             if order is not None and self.watches.needs(entity_id, ViewId(order[0])):
                 last = self.watches.presumed(entity_id, ViewId(order[0])) or self._last_state(entity_id)
                 if last is not None:
@@ -124,11 +129,12 @@ class Monitoring:
 
     def reported(self, reports: list[RunReport]) -> None:
         """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
-        ours, runs = self.internal.part(list(probe_runs(reports, self.inventory.numbered)))
+        ours, runs = self.internal.part(list(probe_runs(self.paths.ended(reports), self.inventory.numbered)))
         if ours:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
         self.own_health.reported(runs)
-        self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
+        if runs:
+            self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
 
     def resolved(self, services: Iterable[EntityId]) -> None:
         """What is held of these services' names has changed: it goes to their folds."""

@@ -23,6 +23,7 @@ from connectors.inline.haproxy import HaproxyReader
 from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import NotReady, Replica, default_access
+from connectors.replica.path_table import PathChange
 from connectors.replica.states import Applied
 from connectors.resolver.lookup import DnsLookup
 from connectors.resolver.resolver import Resolver
@@ -32,7 +33,7 @@ from schemas.identifiers import EntityId, Partition
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
-from streams.faust_app.app import build_web, group_name
+from streams.faust_app.app import group_name
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
 from streams.node.domains import Domains
@@ -44,6 +45,7 @@ from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
 from streams.node.parting import LEAVE_DEADLINE_S, NotAlone, has_successor, others_in, probe_on
+from streams.node.paths import make_paths
 from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
@@ -52,11 +54,11 @@ from streams.node.status import status_of
 from streams.node.stuck import StuckProducers
 from streams.node.twins import NodeIdTaken, listen, must_yield
 from streams.node.views import Views
+from streams.node.web_server import serve_web
 from streams.node.web_source import NodeSource
 from streams.ownership.placement import place
 from streams.ownership.view import View
 from streams.tables.outbox import Outbox
-from streams.web.pages import attach
 
 log = get_logger()
 
@@ -69,10 +71,6 @@ socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10
 """
 PROPOSE_AGAIN_ROUNDS = 10
 STUCK_EVERY_ROUNDS = 10
-
-
-class WebRefused(Exception):
-    """The web address cannot be had; the message says why, and the mend. The node was not started."""
 
 
 def now_ms() -> int:
@@ -133,6 +131,7 @@ class Node:
             settings.targets.refusal,
             now_ms,
         )
+        self.monitoring.paths = make_paths(self, self.monitoring.inventory)
         self.monitoring.publisher = self.publisher = self._make_publisher()
         self.folding = Folding(self)
         self.leader = Leader(self._propose)
@@ -182,26 +181,11 @@ class Node:
         """Wall clock in milliseconds, for records and people."""
         return now_ms()
 
-    async def _serve_web(self) -> None:
-        """The web views, if they are on. Raises WebRefused if the address cannot be had."""
-        if self.settings.web_port is None:
-            return
-        app = build_web(self.settings.web_host, self.settings.web_port)
-        attach(app, NodeSource(self), self.settings.web_token)
-        app.finalize()
-        try:
-            await app.web.start()
-        except OSError as fault:
-            raise WebRefused(
-                f"cannot serve web views at {self.settings.web_url}: {fault.strerror or fault}: choose another --web"
-            ) from fault
-        self._web = app.web
-
     async def run(self) -> None:
         """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""
         sys.setswitchinterval(SWITCH_S)
         try:
-            await self._serve_web()
+            self._web = await serve_web(self.settings, NodeSource(self))
             await self._replay()
             if not self.stopping.is_set():
                 await self.engines.start()
@@ -279,6 +263,7 @@ class Node:
         self.garbage.keep_house(stock, busy=bool(self.monitoring.watches.unconfirmed))
         self.outbox.flush()
         self.publisher.keep_house()
+        self.monitoring.paths.reports.keep_house()
         self.folding.keep_house()
         self.monitoring.keep_house(self.loop.time())
 
@@ -354,6 +339,7 @@ class Node:
         if self.phase in (Phase.JOINING, Phase.SERVING):
             self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
         self.monitoring.view_accepted(view)
+        self.folding.paths.view_accepted(view)
         self.heartbeat.beat_now()
 
     def view_read(self, offset: int, change: Any) -> None:
@@ -370,6 +356,11 @@ class Node:
     def states_applied(self, changes: Sequence[Applied]) -> None:
         """States came in, on the loop."""
         self.monitoring.states_applied(changes)
+
+    def paths_read(self, changes: Sequence[PathChange]) -> None:
+        """Reports of paths came in, on the loop."""
+        self.monitoring.paths.read_back(changes)
+        self.folding.paths.changed(change.service for change in changes)
 
     def _propose(self, wanted: Wanted) -> None:
         if not self.lease.holds():

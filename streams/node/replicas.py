@@ -21,6 +21,8 @@ from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica
 from connectors.replica.config_table import EntityChange
 from connectors.replica.control import ControlReplica
+from connectors.replica.path_table import PathChange
+from connectors.replica.paths import PathReplica
 from connectors.replica.states import Applied, StateReplica
 from schemas.cluster import NodeStatus, ViewChange
 from schemas.config import Kind
@@ -41,7 +43,7 @@ CATCH_UP_POLL_S = 0.002
 
 
 class Listener(Protocol):
-    """The node, as its readers see it. `view_read`, `states_applied` and `entities_read` are called on the loop."""
+    """The node, as its readers see it. All of its methods are called on the loop."""
 
     settings: NodeSettings
     identity: NodeIdentity
@@ -51,14 +53,16 @@ class Listener(Protocol):
     def twin_heard(self, twin: NodeStatus) -> None: ...
     def view_read(self, offset: int, change: ViewChange) -> None: ...
     def states_applied(self, changes: Sequence[Applied]) -> None: ...
+    def paths_read(self, changes: Sequence[PathChange]) -> None: ...
     def entities_read(self, changes: Sequence[Change], revision: int) -> None: ...
 
 
 class Replicas:
-    """The control replica (configuration, nodes, views) and the state replica of one node."""
+    """The replicas of one node: control (configuration, nodes, views), states, and paths."""
 
     control: ControlReplica
     states: StateReplica
+    paths: PathReplica
 
     def __init__(self, listener: Listener, loop: asyncio.AbstractEventLoop, quarantine: Quarantine) -> None:
         self._listener = listener
@@ -72,6 +76,9 @@ class Replicas:
             read_ahead=True,
             on_bad=self._bad,
             on_fault=self._fault,
+        )
+        self.paths = PathReplica(
+            settings.bootstrap, settings.cluster, access=listener.access, on_bad=self._bad, on_fault=self._fault
         )
         self.control = ControlReplica(
             settings.bootstrap,
@@ -89,18 +96,24 @@ class Replicas:
         """What must have been read before the node may join, by name (V-9)."""
         yield "configuration, nodes and views", self.control
         yield "service states", self.states
+        yield "path reports", self.paths
 
     def follow(self) -> None:
-        """From now on states are told to the listener as they come."""
+        """From now on states and paths are told to the listener as they come."""
         self.states.on_applied(self._states)
+        self.paths.on_change(self._paths)
 
     def positions(self) -> dict[str, tuple[int, ...]]:
         """The next offset to apply, per topic and partition (T4)."""
-        return {**self.control.positions(), **self.states.positions()}
+        return {**self.control.positions(), **self.states.positions(), **self.paths.positions()}
+
+    def all(self) -> tuple[Replica, ...]:
+        """Every reader, for what is asked of each."""
+        return self.control, self.states, self.paths
 
     def connected(self) -> bool:
         """Whether Kafka answers."""
-        return self.control.connected and self.states.connected
+        return all(replica.connected for replica in self.all())
 
     def suspects(self) -> frozenset[NodeId]:
         """Other nodes that say they doubt themselves (U-8)."""
@@ -124,8 +137,8 @@ class Replicas:
 
     def close(self) -> None:
         """Stop reading."""
-        self.control.close()
-        self.states.close()
+        for replica in self.all():
+            replica.close()
 
     def _behind(self, ends: Mapping[Place, int]) -> bool:
         return any((self.states.position(SERVICE_STATES, place.partition) or 0) < end for place, end in ends.items())
@@ -146,6 +159,9 @@ class Replicas:
 
     def _states(self, changes: Sequence[Applied]) -> None:
         self._loop.call_soon_threadsafe(self._listener.states_applied, changes)
+
+    def _paths(self, changes: Sequence[PathChange]) -> None:
+        self._loop.call_soon_threadsafe(self._listener.paths_read, changes)
 
     def _bad(self, bad: BadRecord) -> None:
         self._quarantine.put(bad.topic, bad.partition, bad.offset, bad.key, bad.value, bad.error)

@@ -213,6 +213,6 @@ class NodeSource:
     def _contact(self) -> KafkaContact:
         """Of the reader that has waited longest."""
         replicas = self._node.replicas
-        fault = replicas.control.fault or replicas.states.fault
-        silent_s = max(replicas.control.age_s(), replicas.states.age_s())
+        fault = next((each.fault for each in replicas.all() if each.fault is not None), None)
+        silent_s = max(each.age_s() for each in replicas.all())
         return KafkaContact(replicas.connected(), silent_s, None if fault is None else fault.message)

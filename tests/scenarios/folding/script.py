@@ -6,6 +6,7 @@ anew and comparing the whole text, so that a difference is read as a diff. To ac
 
     0s   owner b0 view=3                              who owns the service under a view
     0s   configure web 10.0.0.1:80 threshold=40 : http weight=20, tcp weight=40 retries=2
+    0s   configure web 10.0.0.1:80 paths=together : http          paths=individual, or off as by default
     0s   configure web 10.0.0.1:80 flap_changes=2 flap_window=30 : http alert_retries=5 slow_above_us=900, tcp shadow
     0s   disable | disable delay=60 | disable graceful | enable | remove
     60s  due                                          the node's housekeeping says what time it is
@@ -13,6 +14,7 @@ anew and comparing the whole text, so that a difference is read as a diff. To ac
     2s   report b0 view=3 : http run=1 UP OK 1 300us, tcp run=1 DOWN REFUSED 2 "no listener"
     2s   report b0 view=3 ask=b1 : http run=1 DOWN REFUSED 3    b0 doubts itself: b1 is to be asked (U-8)
     2s   opine b1 view=3 : http run=1 DOWN REFUSED 1           what b1 found
+    2s   paths b1 b2 | paths none | paths              which nodes have no path; all reach it; none has reported (P-10)
     2s   again                                        the last record of a node once more (at least once)
     2s   again 3                                      the last three
     3s   restart b0                                   the node has another incarnation from now on
@@ -27,14 +29,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from schemas.identifiers import EntityId, NodeId, ViewId
-from schemas.probes import ProbeRun, Reason, Verdict
-from schemas.states import ServiceState
+from schemas.probes import PathState, ProbeRun, Reason, Verdict
+from schemas.states import PathMonitoring, ServiceState
 from streams.folding.events import (
     BindingConfig,
     Claimed,
     Configured,
     Due,
     Opined,
+    PathsChanged,
+    Reach,
     Reported,
     Sender,
     ServiceConfig,
@@ -79,6 +83,7 @@ class World:
         config = ServiceConfig(SERVICE, name, ip_address, int(port), enabled, int(named.get("threshold", 0)), bound)
         flap_changes, flap_window_ms = int(named.get("flap_changes", 0)), 1000 * int(named.get("flap_window", 60))
         leave_ms, graceful = (self.config.leave_ms, self.config.graceful) if self.config else (0, False)
+        config = replace(config, path_monitoring=PathMonitoring[named.get("paths", "off").upper()])
         damped = replace(config, flap_changes=flap_changes, flap_window_ms=flap_window_ms)
         return self._configured(replace(damped, leave_ms=leave_ms, graceful=graceful), now_ms)
 
@@ -94,6 +99,11 @@ class World:
 
     def due(self, words: str, now_ms: int) -> list[Fact]:
         return list(self.fold.apply(Due(), now_ms))
+
+    def paths(self, words: str, now_ms: int) -> list[Fact]:
+        unreachable = tuple(NodeId(node) for node in words.split() if node != "none")
+        state = PathState.DOWN if unreachable else PathState.UP if words else PathState.UNKNOWN
+        return list(self.fold.apply(PathsChanged(Reach(state, unreachable)), now_ms))
 
     def remove(self, words: str, now_ms: int) -> list[Fact]:
         return self._configured(None, now_ms)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connectors.engine.runs import RunReport
+from connectors.replica.path_table import PathTable
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
 from connectors.replica.states import Applied
 from schemas.codec import decode
@@ -21,6 +22,8 @@ from streams.faust_app.identity import NodeIdentity
 from streams.folding.config.fold import ConfigFold
 from streams.node.domains import Domains
 from streams.node.monitoring import Monitoring
+from streams.node.path_reports import PathReports
+from streams.node.paths import Paths
 from streams.node.results import ResultPublisher
 from streams.ownership.view import Member, View
 from tests.unit.config.config_words import take
@@ -103,6 +106,9 @@ class Desk:
             lambda _: None,
             lambda: 1_000,
         )
+        reports = PathReports(ME, self.sender, "path-reports", lambda: True, self.later, lambda: 1_000)
+        local, inventory = Member(ME, RUN), self.monitoring.inventory
+        self.monitoring.paths = Paths(local, inventory, self.engines, self.states.get, PathTable(), reports)
         self.monitoring.publisher = ResultPublisher(
             identity,
             self.sender,
