@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from schemas.effective import effective
 from schemas.identifiers import EntityId, NodeId, stable_hash
 from schemas.probes import PathState
-from schemas.states import PathMonitoring, State
+from schemas.states import PathMonitoring
 
 NOBODY: frozenset[NodeId] = frozenset()
 
@@ -33,6 +32,17 @@ class ServicePaths:
             return PathState.DOWN
         return PathState.UP if node in self.up else PathState.UNKNOWN
 
+    def with_path(self, node: NodeId, path: PathState) -> ServicePaths:
+        """The same, where this node's path is known to be this one."""
+        if path is PathState.UNKNOWN or self.of(node) is path:
+            return self
+        one = frozenset({node})
+        return (
+            ServicePaths(self.up | one, self.down - one)
+            if path is PathState.UP
+            else ServicePaths(self.up - one, self.down | one)
+        )
+
 
 NO_PATHS = ServicePaths()
 
@@ -48,13 +58,6 @@ class Served:
 def service_set(hosts: Iterable[NodeId], monitoring: PathMonitoring, paths: ServicePaths) -> frozenset[NodeId]:
     """The processing set of a service: operational nodes that host it (`hosts`) and reach it."""
     return frozenset(hosts) if monitoring is PathMonitoring.OFF else paths.up.intersection(hosts)
-
-
-def served(hosts: Iterable[NodeId], told: State, monitoring: PathMonitoring, paths: ServicePaths) -> Served:
-    """A service as its vservers see it."""
-    nodes = service_set(hosts, monitoring, paths)
-    up = frozenset(node for node in nodes if effective(told, monitoring, paths.of(node)) is State.UP)
-    return Served(nodes, up)
 
 
 def vserver_set(hosts: Iterable[NodeId], services: Collection[Served]) -> frozenset[NodeId]:

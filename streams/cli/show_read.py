@@ -1,6 +1,6 @@
 """What `show` knows: everything that Kafka holds of a cluster, read once to the end of now.
 
-Rule: two replicas read side by side, and what they hold when both are ready is the answer; a Kafka that is away or a
+Rule: three replicas read side by side, and what they hold when all are ready is the answer; a Kafka that is away or a
 topic that is missing is told with its fix and exit code 3, never shown as an empty cluster. The logs' ends need no
 question of their own: a replica that is ready has just read up to them.
 """
@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.cluster import NodeStatus, ViewChange
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Entities
+from schemas.processing import NO_PATHS, ServicePaths
 from schemas.states import ServiceState
 from streams.cli.output import ExitCode, fail
 from streams.ownership.view import EMPTY_VIEW, Refused, View, accept, proposed_view
 
 CONNECT_S = 3.0
+
+
+PathsOf = Callable[[EntityId], ServicePaths]
+
+
+def no_paths(_service: EntityId) -> ServicePaths:
+    """Where nobody reports a path."""
+    return NO_PATHS
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,8 @@ class Knowledge:
     views: tuple[ViewRecord, ...]
     positions: Mapping[str, tuple[int, ...]]
     now_ms: int
+    paths_of: PathsOf = no_paths
+    """Every node's path to a service."""
 
     @property
     def view(self) -> View:
@@ -53,11 +64,16 @@ class Knowledge:
         last = self.views[-1]
         return last.outcome if isinstance(last.outcome, View) else last.before
 
+    def hosts(self, node_groups: frozenset[str]) -> frozenset[NodeId]:
+        """The operational nodes that have what these groups have."""
+        return frozenset(member.node for member in self.view.members if member.hosts(node_groups))
+
 
 def read(bootstrap: str | None, cluster: str, data_dir: Path | None, deadline_s: float) -> Knowledge:
     """Everything, as of now. Ends the verb with exit code 3 when Kafka gives no whole answer in time."""
     from connectors.replica.base import NotReady
     from connectors.replica.control import ControlReplica
+    from connectors.replica.paths import PathReplica
     from connectors.replica.states import StateReplica
 
     quiet_logs()
@@ -65,17 +81,22 @@ def read(bootstrap: str | None, cluster: str, data_dir: Path | None, deadline_s:
     refuse_silence(address)
     deadline = time.monotonic() + deadline_s
     try:
-        with ControlReplica(address, cluster) as control, StateReplica(address, cluster) as states:
-            control.wait_ready(deadline_s)
-            states.wait_ready(max(0.1, deadline - time.monotonic()))
+        with (
+            ControlReplica(address, cluster) as control,
+            StateReplica(address, cluster) as states,
+            PathReplica(address, cluster) as paths,
+        ):
+            for replica in (control, states, paths):
+                replica.wait_ready(max(0.1, deadline - time.monotonic()))
             return Knowledge(
                 cluster=cluster,
                 states=dict(states.items()),
                 entities=Entities().updated(control.entities().values()),
                 nodes=control.nodes(),
                 views=decided(control.views()),
-                positions={**control.positions(), **states.positions()},
+                positions={**control.positions(), **states.positions(), **paths.positions()},
                 now_ms=time.time_ns() // 1_000_000,
+                paths_of=paths.paths,
             )
     except NotReady as fault:
         fail(str(fault), ExitCode.NO_ANSWER)

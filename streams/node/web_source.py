@@ -21,6 +21,7 @@ from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
+from schemas.processing import ServicePaths
 from schemas.states import ServiceState, ServiceTransition
 from streams.agents.quarantine import Quarantine
 from streams.faust_app.identity import NodeIdentity
@@ -84,6 +85,7 @@ class NodeSource:
         return list(self._node.monitoring.inventory.services.values())
 
     def entities(self) -> Entities:
+        """The inventory's snapshot."""
         return self._node.monitoring.inventory.entities
 
     def service(self, entity_id: EntityId) -> MonitoredService | None:
@@ -93,6 +95,11 @@ class NodeSource:
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """What the owner told; of an internal service, what this node found."""
         return self._node.monitoring.state_of(entity_id)
+
+    def paths_of(self, entity_id: EntityId) -> ServicePaths:
+        """From the path replica, with what this node has not reported yet."""
+        paths, own = self._node.replicas.paths.paths(entity_id), self._node.settings.node_id
+        return paths.with_path(own, self._node.monitoring.paths.path_of(entity_id))
 
     def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
         """From memory: nobody else is told of it."""

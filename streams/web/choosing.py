@@ -8,10 +8,13 @@ same question has the same answer until a state changes. Active connections are 
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 
-from schemas.candidates import chosen
+from schemas.candidates import chosen, no_path_known
 from schemas.choosing import Candidate
 from schemas.config import Kind
+from schemas.identifiers import EntityId, NodeId
+from schemas.probes import PathState
 from streams.folding.config.suggestions import nearest
 from streams.web.answers import Answer, Json, failure, refused, seconds
 from streams.web.parameters import VALUE_CHARACTERS, Pairs, Problem, best_query
@@ -35,7 +38,8 @@ def best_page(source: Source, pairs: Pairs, name: str) -> Answer:
         if member is None:
             return failure(404, f"node {query.node} is not in the view in force: `/api/nodes` lists those that are")
         groups = member.node_groups
-    choice = chosen(entities, vserver, source.state_of, node_groups=groups, turn=query.turn)
+    path_of = no_path_known if query.node is None else partial(_path, source, NodeId(query.node))
+    choice = chosen(entities, vserver, source.state_of, path_of, groups, turn=query.turn)
     order = [_row(one) for one in choice.order]
     return Answer(
         200,
@@ -49,6 +53,10 @@ def best_page(source: Source, pairs: Pairs, name: str) -> Answer:
             "order": order,
         },
     )
+
+
+def _path(source: Source, node: NodeId, service: EntityId) -> PathState:
+    return source.paths_of(service).of(node)
 
 
 def _row(one: Candidate) -> Json:

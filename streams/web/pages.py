@@ -34,6 +34,7 @@ from streams.web.metrics import CONTENT_TYPE, exposition
 from streams.web.parameters import Pairs, no_parameters
 from streams.web.services import one_service, services_page
 from streams.web.source import Source
+from streams.web.vservers import one_vserver, vservers_page
 
 log = get_logger()
 
@@ -52,6 +53,8 @@ PAGES: dict[str, Callable[..., Answer]] = {
     "/api/services/{name:.+}": one_service,
     "/api/vservers/{name}/best": best_page,
     "/api/transitions": transitions_page,
+    "/api/vservers": vservers_page,
+    "/api/vservers/{name:.+}": one_vserver,
     "/api/nodes": nodes_page,
     "/api/views": views_page,
 }

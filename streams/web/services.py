@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
 from typing import TypeVar
 
 from schemas.inventory.services import MonitorBinding, MonitoredService
-from schemas.states import BindingState, BindingVerdict, Cause, ProbeFailure, ServiceState, State
+from schemas.reach import OnNode, service_reach
+from schemas.states import BindingState, BindingVerdict, Cause, PathMonitoring, ProbeFailure, ServiceState, State
 from streams.folding.config.suggestions import nearest
 from streams.web.answers import Answer, Json, failure, refused, seconds, time_pair
 from streams.web.parameters import VALUE_CHARACTERS, Pairs, Problem, ServicesQuery, no_parameters, services_query
-from streams.web.source import InlineJudgement, Source
+from streams.web.source import InlineJudgement, Source, hosts_in
 
 Record = TypeVar("Record")
 Value = TypeVar("Value")
@@ -57,8 +59,26 @@ def one_service(source: Source, pairs: Pairs, name: str) -> Answer:
     found = next((service for service in services if service.name == name), None)
     if found is None:
         return not_there(name[:VALUE_CHARACTERS], services)
-    body = detail(found, source.state_of(found.entity_id), seconds(source.states_age_s()))
+    record = source.state_of(found.entity_id)
+    body = {**detail(found, record, seconds(source.states_age_s())), **reached(source, found, record)}
     return Answer(200, {**body, "inline": [inline(judged) for judged in source.inline_of(found.entity_id)]})
+
+
+def reached(source: Source, service: MonitoredService, record: ServiceState | None) -> Json:
+    """A service node by node, and who can process its traffic (PS-1). An internal one is each node's own affair."""
+    if service.internal:
+        return {"path_monitoring": PathMonitoring.OFF.value, "nodes": [], "processing_set": []}
+    reach = service_reach(service, record, partial(hosts_in, source), source.paths_of(service.entity_id))
+    return {
+        "path_monitoring": reach.monitoring.value,
+        "nodes": [on_node(each) for each in reach.nodes],
+        "processing_set": list(reach.processing_set),
+    }
+
+
+def on_node(each: OnNode) -> Json:
+    """A service on one node: its path, by which state it serves, and where it sends traffic that it cannot process."""
+    return {"node": each.node, "path": each.path.value, "state": each.state.value, "redirect": each.redirect}
 
 
 def brief(service: MonitoredService, state: ServiceState | None, age_s: float | None) -> Json:

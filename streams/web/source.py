@@ -19,6 +19,7 @@ from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
 from schemas.probes import Reason
+from schemas.processing import ServicePaths
 from schemas.states import BindingVerdict, ServiceState, ServiceTransition
 from streams.ownership.view import RefusalReason, View
 
@@ -113,6 +114,9 @@ class Source(Protocol):
     def state_of(self, entity_id: EntityId) -> ServiceState | None:
         """The last state told of a service; None before the first."""
 
+    def paths_of(self, entity_id: EntityId) -> ServicePaths:
+        """Every node's path to a service as reported, and this node's own as it knows it."""
+
     def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
         """What this node was told of real traffic to a service; empty if nothing."""
 
@@ -154,3 +158,8 @@ class Source(Protocol):
 
     def counters(self) -> Counters:
         """The node's totals."""
+
+
+def hosts_in(source: Source, node_groups: frozenset[str]) -> frozenset[NodeId]:
+    """The nodes of the view in force that have what these groups have."""
+    return frozenset(member.node for member in source.held_view().members if member.hosts(node_groups))

@@ -8,8 +8,8 @@ import pytest
 
 from schemas.identifiers import EntityId, NodeId
 from schemas.probes import PathState
-from schemas.processing import NO_PATHS, Served, ServicePaths, preferred, redirect, served, service_set, vserver_set
-from schemas.states import PathMonitoring, State
+from schemas.processing import NO_PATHS, Served, ServicePaths, preferred, redirect, service_set, vserver_set
+from schemas.states import PathMonitoring
 
 B0, B1, B2, B3 = (NodeId(f"b{number}") for number in range(4))
 ALL = (B0, B1, B2)
@@ -35,13 +35,6 @@ def test_PS1_a_services_set(monitoring: PathMonitoring, paths: ServicePaths, nod
 
 def test_a_path_is_up_down_or_not_reported_yet() -> None:
     assert [B1_CUT_OFF.of(node) for node in (B0, B1, B3)] == [PathState.UP, PathState.DOWN, PathState.UNKNOWN]
-
-
-@pytest.mark.parametrize(
-    ("told", "up"), [(State.UP, {B0, B2}), (State.DOWN, set()), (State.GOING_OUT_OF_SERVICE, set())]
-)
-def test_PS1_a_service_is_up_where_it_is_reached_and_effectively_up(told: State, up: set[NodeId]) -> None:
-    assert served(ALL, told, INDIVIDUAL, B1_CUT_OFF) == Served(frozenset({B0, B2}), frozenset(up))
 
 
 def everywhere(*nodes: NodeId, up: bool = True) -> Served:
@@ -84,3 +77,10 @@ def test_PS2_another_node_of_the_set_changes_no_redirect_but_those_to_itself() -
     after = {entity: redirect(entity, B3, [B0, B1, B2]) for entity in entities}
     assert all(after[entity] in (before[entity], B2) for entity in entities)
     assert B2 in after.values()
+
+
+def test_what_a_node_knows_of_itself_goes_before_what_it_reported() -> None:
+    assert B1_CUT_OFF.with_path(B1, PathState.UP) == ServicePaths(frozenset({B0, B1, B2}), frozenset())
+    assert B1_CUT_OFF.with_path(B0, PathState.DOWN) == ServicePaths(frozenset({B2}), frozenset({B0, B1}))
+    assert B1_CUT_OFF.with_path(B0, PathState.UNKNOWN) is B1_CUT_OFF
+    assert B1_CUT_OFF.with_path(B3, PathState.UP).of(B3) is PathState.UP

@@ -13,6 +13,7 @@ from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitorBinding, MonitoredService
+from schemas.processing import NO_PATHS, ServicePaths
 from schemas.states import ServiceState, ServiceTransition
 from streams.ownership.view import Member, RefusalReason, View
 from streams.web.source import Counters, Health, InlineJudgement, JudgedView, KafkaContact
@@ -117,6 +118,8 @@ class FakeSource:
     changed: set[EntityId] = field(default_factory=set)
     whole: bool = True
     closed: bool = False
+    paths: Mapping[EntityId, ServicePaths] = field(default_factory=dict)
+    nodes_in_view: tuple[NodeId, ...] = (B0,)
 
     def now_ms(self) -> int:
         return NOW_MS
@@ -150,6 +153,9 @@ class FakeSource:
         self.asked.append(entity_id)
         return self.states.get(entity_id)
 
+    def paths_of(self, entity_id: EntityId) -> ServicePaths:
+        return self.paths.get(entity_id, NO_PATHS)
+
     def inline_of(self, entity_id: EntityId) -> Sequence[InlineJudgement]:
         return self.judged.get(entity_id, ())
 
@@ -164,7 +170,7 @@ class FakeSource:
         return self.statuses
 
     def held_view(self) -> View:
-        return View(ViewId(5), 2, (Member(B0, "b0-run"),), B0)
+        return View(ViewId(5), 2, tuple(Member(node, f"{node}-run") for node in self.nodes_in_view), B0)
 
     def partitions_of_nodes(self) -> Mapping[NodeId, int]:
         return {B0: 64}

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 from schemas.config import Kind
 from schemas.identifiers import EntityId
+from schemas.processing import ServicePaths
+from schemas.states import PathMonitoring, ServiceState
 from streams.web.choosing import best_page
 from tests.unit.cli_show.samples import state
 from tests.unit.config.config_words import folded
-from tests.unit.web.fake_source import FakeSource
+from tests.unit.web.fake_source import B0, B1, FakeSource
 
 ENTITIES = folded("""
 add node_group east
@@ -43,6 +45,15 @@ def test_L5_the_best_service_with_what_decided_and_the_others_behind_it() -> Non
 
 def test_A1_on_a_node_that_hosts_less_another_one_is_the_best() -> None:
     assert best_page(SOURCE, (("node", "b0"),), "shop").body["best"]["name"] == "a"
+
+
+def test_P4_on_a_node_without_a_path_to_it_another_one_is_the_best() -> None:
+    (a, record), paths = told("a", 100), ServicePaths(frozenset({B1}), frozenset({B0}))
+    assert isinstance(record, ServiceState)
+    states = {**SOURCE.states, a: replace(record, path_monitoring=PathMonitoring.INDIVIDUAL)}
+    source = FakeSource(configured=ENTITIES, states=states, paths={a: paths}, nodes_in_view=(B0, B1))
+    assert best_page(source, (("node", "b1"),), "shop").body["best"]["name"] == "a"
+    assert best_page(source, (("node", "b0"),), "shop").body["order"] == []
 
 
 def test_without_a_service_that_is_up_there_is_no_best() -> None:
