@@ -198,7 +198,7 @@ class StateReplica(Replica):
                 self._map.replay(records, stale, bad)
         if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
-            taken = [Applied(change.entity_id, self._order(change.entity_id)) for change in changes]
+            taken = [Applied(change.entity_id, self.order(change.entity_id)) for change in changes]
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
@@ -256,7 +256,8 @@ class StateReplica(Replica):
                 elif taken and key in self._map.replaced:
                     self._map.replaced[key] = value
 
-    def _order(self, entity_id: EntityId) -> Order | None:
+    def order(self, entity_id: EntityId) -> Order | None:
+        """(view id, sequence) of a service's state, by its head alone (S-10)."""
         value = self._map.values.get(entity_id.encode())
         return None if value is None else peek_order(value)
 

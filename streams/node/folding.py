@@ -14,7 +14,9 @@ from structlog import get_logger
 
 from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
+from schemas.codec import peek_order
 from schemas.identifiers import EntityId, NodeId, ViewId, command_of
+from schemas.precedence import supersedes
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
 from streams.agents.config_agent import ConfigAgent
 from streams.agents.config_recovery import recover
@@ -154,6 +156,11 @@ class Folding:
     def configured(self, services: frozenset[EntityId], source: Source) -> None:
         """Services were added, changed or removed."""
         self.folds.configured(services, source)
+
+    def is_superseded(self, service: EntityId, state: bytes | None) -> bool:
+        """Whether the log holds the like of a state, or a later one (S-10). A tombstone can be told twice."""
+        held = self._host.replicas.states.order(service)
+        return state is not None and held is not None and not supersedes(peek_order(state), held)
 
     def keep_house(self) -> None:
         """Read repair, and now and then a look for states whose service is gone."""

@@ -160,7 +160,8 @@ class Node:
             settings.topic(SERVICE_TRANSITIONS),
             self.lease.holds,
             self.loop.call_later,
-            lambda partition: partition in self.our_partitions,
+            lambda partition: partition in self.our_partitions and partition in self.folding.folds.partitions,
+            lambda service, state: self.folding.is_superseded(service, state),
         )
 
     def _make_publisher(self) -> ResultPublisher:

@@ -4,7 +4,8 @@ S-6).
 Rule: nothing is lost and nothing is sent late. A newer state of a service takes the place of one that has not gone;
 what could not be delivered comes back unless a newer one was put since, sent or not; what may not be sent (no lease)
 waits. When the node loses a partition its states go with it, those on their way too should they come back: the new
-owner has read what was delivered and folds on from there. History of what was sent is true whoever folds: it stays.
+owner has read what was delivered and folds on from there. Should the partition return, what the log has by then is not
+told again. History of what was sent is true whoever folds: it stays.
 """
 
 from __future__ import annotations
@@ -50,11 +51,14 @@ class Outbox:
         may_send: Callable[[], bool],
         call_later: Callable[..., object],
         is_ours: Callable[[Partition], bool] = lambda _: True,
+        is_superseded: Callable[[EntityId, bytes | None], bool] = lambda *_: False,
     ) -> None:
-        """`is_ours`: whether the view held gives this node the partition. A node that slept through its replacement
-        still has what the group once gave it, and its lease back with its next heartbeat; the view is the fence then.
+        """`is_ours`: whether the view held gives this node the partition, and it is folded here now. A node that slept
+        through its replacement still has what the group once gave it, and its lease back with its next heartbeat; the
+        view is the fence then. `is_superseded`: whether the log holds the like of a state, or a later one, already.
         """
         self._is_ours = is_ours
+        self._is_superseded = is_superseded
         self._sender = sender
         self._topic = states_topic
         self._history_topic = history_topic
@@ -115,9 +119,16 @@ class Outbox:
             self._history.popleft()
 
     def drop_except(self, partitions: Collection[Partition]) -> int:
-        """Forget the states of partitions that are no longer ours; how many of them waited."""
+        """Forget the states of partitions that are no longer ours, and those that were folded while another node had
+        the partition and told it first: two records of one order would part the readers. How many of them waited.
+        """
         self._take_back()
         gone = [service for service, (_, partition) in self._newest.items() if partition not in partitions]
+        gone += [
+            service
+            for service, state in self._pending.items()
+            if self._newest[service][1] in partitions and self._is_superseded(service, state)
+        ]
         for service in gone:
             del self._newest[service]
         waited = {service for service in gone if service in self._pending}
@@ -146,7 +157,7 @@ class Outbox:
     def _take_back(self) -> None:
         while self._returned:
             service, number, state = self._returned.popleft()
-            if self._newest.get(service, (0, 0))[0] == number:
+            if self._newest.get(service, (0, 0))[0] == number and not self._is_superseded(service, state):
                 self._pending[service] = state
         while self._returned_history:
             line = self._returned_history.pop()

@@ -24,11 +24,18 @@ class Desk:
     lease: Switch = field(default_factory=Switch)
     later: Later = field(default_factory=Later)
     ours: frozenset[Partition] = EVERY
+    superseded: set[bytes | None] = field(default_factory=set)
     box: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         self.box = Outbox(
-            self.sender, STATES, HISTORY, self.lease, self.later, lambda partition: partition in self.ours
+            self.sender,
+            STATES,
+            HISTORY,
+            self.lease,
+            self.later,
+            lambda partition: partition in self.ours,
+            lambda _, state: state in self.superseded,
         )
 
     def ticks(self) -> list[Sent]:
@@ -237,3 +244,27 @@ def test_history_of_a_state_that_left_is_told_even_when_the_partition_went() -> 
     desk.box.drop_except(EVERY - {partition_of(API), partition_of(WEB)})
     desk.sender.room = None
     assert values(desk.ticks()) == [b"told"]
+
+
+def test_S10_what_another_told_first_while_it_had_the_partition_is_not_told_again() -> None:
+    desk = Desk(ours=frozenset())
+    desk.box.put(WEB, b"a zombie's")
+    desk.box.put_history(WEB, b"a zombie's line")
+    desk.box.put(API, b"news")
+    assert desk.ticks() == []
+    desk.superseded = {b"a zombie's"}
+    assert desk.box.drop_except(EVERY) == 1
+    desk.ours = EVERY
+    assert values(desk.ticks()) == [b"news"]
+
+
+def test_S10_what_comes_back_undelivered_is_not_sent_behind_what_another_told_since() -> None:
+    desk = Desk()
+    desk.box.put(WEB, b"late")
+    desk.box.put(API, b"news")
+    late, news = desk.ticks()
+    desk.superseded = {b"late"}
+    for record in (late, news):
+        record.settle("_MSG_TIMED_OUT")
+    desk.box.flush()
+    assert values(desk.sender.take()) == [b"news"]
