@@ -2,12 +2,14 @@
 
 Rule: an entity is shown only when the ConfigRevision behind it has come (its `command_offset` is at least the
 entity's `revision`), so a reader never sees half a command. An entity of an older revision than the one shown is a
-late writer's and is left out. Pure: no Kafka, no clock. Why not Kafka transactions: a reader would need
-read_committed everywhere, and a writer a fencing of its own beside the group's.
+late writer's and is left out. An entity waits, too, while something that it refers to is not here: compaction can take
+a record away before it takes the mark in front of its successor. Pure: no Kafka, no clock. Why not Kafka transactions:
+a reader would need read_committed everywhere, and a writer a fencing of its own beside the group's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,10 +56,31 @@ class ConfigTable:
             for key, entity in self._waiting.items()
             if entity is None or entity.revision <= mark.command_offset
         }
+        for key in self._dangling(due):
+            del due[key]
         for key in due:
             del self._waiting[key]
         self.revision = max(self.revision, mark.command_offset)
         return [change for key, entity in due.items() if (change := self._place(key, entity)) is not None]
+
+    def _dangling(self, due: Mapping[str, ConfigEntity | None]) -> set[str]:
+        """Of what is due, what refers to something that is not here, and whatever refers to that."""
+        missing: set[str] = set()
+        while True:
+            found = {
+                key
+                for key, entity in due.items()
+                if entity is not None and key not in missing and self._refers_to_nothing(entity, due, missing)
+            }
+            if not found:
+                return missing
+            missing |= found
+
+    def _refers_to_nothing(
+        self, entity: ConfigEntity, due: Mapping[str, ConfigEntity | None], missing: Collection[str]
+    ) -> bool:
+        keys = [key_of(bound.kind, bound.entity_id) for bound in entity.bindings]
+        return any(key in missing or due.get(key, self.entities.get(key)) is None for key in keys)
 
     def _place(self, key: str, entity: ConfigEntity | None) -> EntityChange | None:
         before = self.entities.get(key)

@@ -8,7 +8,7 @@ import pytest
 
 from connectors.replica.config_table import ConfigTable, EntityChange, entity_key
 from schemas.codec import Unreadable, encode
-from schemas.config import ConfigEntity, ConfigRevision, Kind
+from schemas.config import BoundTo, ConfigEntity, ConfigRevision, Kind
 from schemas.identifiers import EntityId
 
 
@@ -94,3 +94,19 @@ def test_an_entity_of_a_kind_that_only_a_newer_release_knows_is_held_under_its_o
     table, newer = ConfigTable(), replace(entity("5-0", 5), kind=Kind.UNKNOWN)
     assert table.take(b"TENANT/5-0", encode(newer)) is None
     assert mark(table, 5) == [EntityChange("TENANT/5-0", None, newer)]
+
+
+def test_F8_a_service_waits_for_the_monitor_that_compaction_moved_behind_the_mark() -> None:
+    monitor = ConfigEntity(EntityId("5-0"), Kind.MONITOR, "m", 6, True, {"type": "TCP"}, ())
+    bound = replace(entity("5-1", 5), bindings=(BoundTo(Kind.MONITOR, EntityId("5-0"), 1, True),))
+    holder = ConfigEntity(
+        EntityId("5-2"), Kind.VSERVER, "v", 5, True, {}, (BoundTo(Kind.SERVICE, EntityId("5-1"), 1, True),)
+    )
+    table = ConfigTable()
+    for item in (holder, bound, entity("5-3", 5, "free")):
+        put(table, item)
+    assert mark(table, 5) == [EntityChange("SERVICE/5-3", None, entity("5-3", 5, "free"))]
+    put(table, monitor)
+    shown = mark(table, 6)
+    assert shown is not None
+    assert {change.key for change in shown} == {"MONITOR/5-0", "SERVICE/5-1", "VSERVER/5-2"}
