@@ -20,7 +20,8 @@ FILE_LINES = 400
 FUNCTION_LINES = 70
 DOCSTRING_LINES = 3  # of a product module: its place, its rule, and why not the other obvious way
 LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b|\bNotImplemented" r"Error\b")
-SLEEPERS = ("tests/waiting.py", "tests/bench/")  # the one wait with a deadline; and what paces a load by the clock
+SLEEPERS = ("tests/waiting.py", "tests/bench/", "tests/simulation/")
+"""The one wait with a deadline; what paces a load by the clock; and where time is simulated."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

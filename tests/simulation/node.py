@@ -1,0 +1,237 @@
+"""A whole node of the product on a simulated machine: what `streams.node` builds, with the world's edges exchanged.
+
+Rule: the names of what touches the world (clients, engines, clock, Faust, entropy) are exchanged in the product's
+modules for the time of a run, and nothing else: every line that decides is the product's. Of `Node` only the waits on
+threads are said again here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import streams.node.folding as folding_module
+import streams.node.node as node_module
+from connectors.kafka.places import Place
+from connectors.replica import config_table, control, state_map, states
+from connectors.replica.base import Replica
+from schemas.config import ConfigCommand
+from schemas.identifiers import EntityId, Partition
+from schemas.topics import CONFIG_COMMANDS, SERVICE_STATES, topic_name
+from streams.agents import config_agent, fold_agent, folds, quarantine
+from streams.folding.config.fold import ConfigFold, fold_log
+from streams.node import heartbeat, replicas, results
+from streams.node.node import Node
+from streams.node.settings import NodeSettings
+from streams.tables import replica_store
+from streams.tables.replica_store import Store
+from tests.simulation.broker import Broker
+from tests.simulation.clients import SimEnds, SimProducer, SimReader
+from tests.simulation.codec import Memory
+from tests.simulation.engines import SimEngines
+from tests.simulation.group import SimApp
+from tests.simulation.world import Machine, Polled
+
+HOUSEKEEPING_S = 0.2
+SWEEP_EVERY = 15
+"""The node sweeps every half minute; a schedule is shorter."""
+POLL_S = 0.02
+BEATS_SPARED = 2
+"""A heartbeat goes out half as often as in the product: most events of a schedule are heartbeats. It leaves the lease
+less room, not more.
+"""
+
+
+class SimHeartbeat(heartbeat.Heartbeat):
+    """The heartbeat without its thread: the same beats on the machine's threads."""
+
+    def __init__(self, *arguments: Any) -> None:
+        machine = Machine.current
+        super().__init__(*arguments, end_process=machine.end, clock=machine.boot_clock_s)
+        self._period_s *= BEATS_SPARED
+        self._machine = machine
+        self._next: Any = None
+
+    def start(self) -> None:
+        self._beat()
+
+    def beat_now(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = self._machine.world.at(0.0002, self._beat, machine=self._machine)
+
+    def stop(self, say_so: bool = True) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+            if say_so:
+                self._send()
+
+    def _beat(self) -> None:
+        self._send()
+        self.watch_loop()
+        self._next = self._machine.world.at(self._period_s, self._beat, machine=self._machine)
+
+
+class SimReplicas(replicas.Replicas):
+    """The node's replicas; what waits on a thread is polled."""
+
+    def positions(self) -> dict[str, tuple[int, ...]]:
+        return {}
+
+    def catch_up(self, partitions: Iterable[Partition], stop_after_s: float = replicas.CATCH_UP_S) -> Any:
+        topic = self._listener.settings.topic(SERVICE_STATES)
+        ends = self._ends.ask([Place(topic, partition) for partition in partitions])
+        if ends is None:
+            return Polled(lambda: False, 3.0)
+        return Polled(lambda: not self._behind({place: end for place, end in ends.items() if end}), stop_after_s)
+
+
+class SimTable(MutableMapping[str, bytes]):
+    """`ServiceTable`: a write goes to the store, and to the outbox."""
+
+    def __init__(self, replica: Any, outbox: Any) -> None:
+        self._outbox = outbox
+        self.data = Store.__new__(Store)
+        self.data.app = SimpleNamespace(service_replica=replica)
+        self.data.__post_init__()
+
+    def __getitem__(self, key: str) -> bytes:
+        return self.data[key]
+
+    def __setitem__(self, key: str, value: bytes) -> None:
+        self.data[key] = value
+        self._outbox.put(EntityId(key), value)
+
+    def __delitem__(self, key: str) -> None:
+        del self.data[key]
+        self._outbox.put(EntityId(key), None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.data
+
+
+class NoResolver:
+    """No service of a schedule has a name to resolve."""
+
+    def __init__(self, *_: Any) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+
+class SimNode(Node):
+    """A node on the machine that runs now."""
+
+    machine: Machine
+
+    def __init__(self, settings: NodeSettings) -> None:
+        self.machine = Machine.current
+        super().__init__(settings)
+
+    async def run(self) -> None:
+        """`Node.run`, without the web, and without its `finally`: a killed process does nothing more."""
+        await self._replay()
+        if not self.stopping.is_set():
+            await self.engines.start()
+            self.group.join()
+            await self._work()
+            await self._hand_over()
+        await self._end()
+        self.machine.end()
+
+    async def _begin_to_beat(self) -> None:
+        self.heartbeat.start()
+
+    async def _wait_ready(self, name: str, replica: Replica) -> None:
+        while not (replica.ready or self.stopping.is_set()):
+            await asyncio.sleep(POLL_S)
+
+    async def _work(self) -> None:
+        while not self.stopping.is_set():
+            self._keep_house()
+            await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def build(settings: Any, identity: Any, replica: Any, outbox: Any, on_led: Callable[..., None]) -> SimApp:
+    """`faust_app.build`."""
+    results_topic = f"{settings.cluster}.probe-results"
+    app = SimApp(identity, on_led, results_topic, topic_name(settings.cluster, CONFIG_COMMANDS))
+    app.table = SimTable(replica, outbox)  # type: ignore[attr-defined]
+    return app
+
+
+def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
+    """(module, name, what stands there in a run)."""
+
+    def recover(_access: Any, commands: str, _entities: str, _results: str, before: int) -> ConfigFold:
+        log = broker.history[commands]
+        return fold_log((r.offset_, memory.decode(ConfigCommand, r.value_)) for r in log if r.offset_ < before)
+
+    def entropy(_bytes: int) -> str:
+        return f"{Machine.current.world.random.randrange(1 << 24):06x}"
+
+    def now_ms() -> int:
+        return Machine.current.now_ms()
+
+    def lease(duration_s: float) -> Any:
+        return node_module_lease(duration_s, Machine.current.boot_clock_s)
+
+    node_module_lease = node_module.Lease
+    quiet = SimpleNamespace(keep_house=lambda *_, **__: None)
+    rows: list[tuple[Any, str, Any]] = [
+        (node_module, "secrets", SimpleNamespace(token_hex=entropy)),
+        (node_module, "now_ms", now_ms),
+        (node_module, "Lease", lease),
+        (node_module, "OwnProducer", SimProducer),
+        (node_module, "Heartbeat", SimHeartbeat),
+        (node_module, "EnginePool", SimEngines),
+        (node_module, "Resolver", NoResolver),
+        (node_module, "DnsLookup", lambda *_: None),
+        (node_module, "StallWatch", lambda *_: None),
+        (node_module, "Garbage", lambda: quiet),
+        (node_module, "Replicas", SimReplicas),
+        (node_module, "default_access", lambda *_: None),
+        (folding_module, "build", build),
+        (folding_module, "state_table", lambda app, _cluster: app.table),
+        (folding_module, "results_topic", lambda app, _cluster: app.results),
+        (folding_module, "commands_topic", lambda app, _cluster: app.commands),
+        (folding_module, "assert_ours", lambda *_: None),
+        (folding_module, "recover", recover),
+        (folding_module, "SWEEP_EVERY", SWEEP_EVERY),
+        (fold_agent, "POLL_S", POLL_S),
+        (replicas, "EndOffsets", SimEnds),
+        (control, "LogReader", SimReader),
+        (control, "default_access", lambda *_: None),
+        (states, "LogReader", SimReader),
+        (states, "time", SimpleNamespace(monotonic=lambda: Machine.current.monotonic_s())),
+    ]
+    encoders = (node_module, heartbeat, results, folds, config_agent, quarantine)
+    decoders = (folds, fold_agent, config_agent, state_map, control, replica_store)
+    rows += [(module, "encode", memory.encode) for module in encoders]
+    rows += [(module, "decode", memory.decode) for module in decoders]
+    return [*rows, (config_table, "decode_any", memory.decode_any)]
+
+
+@contextmanager
+def exchanged(rows: Iterable[tuple[Any, str, Any]]) -> Iterator[None]:
+    """These names stand for these things within."""
+    kept: list[tuple[Any, str, Any]] = []
+    try:
+        for module, name, value in rows:
+            kept.append((module, name, getattr(module, name)))
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in reversed(kept):
+            setattr(module, name, value)
