@@ -8,6 +8,8 @@ threads are said again here.
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -171,6 +173,19 @@ def build(settings: Any, identity: Any, replica: Any, outbox: Any, on_led: Calla
     return app
 
 
+TIME = SimpleNamespace(
+    monotonic=lambda: Machine.current.monotonic_s(),
+    time_ns=lambda: Machine.current.now_ms() * 1_000_000,
+)
+"""What the module `time` is to the product in a run; whoever asks it for more is told that it has no such thing."""
+TIMED = ("streams.node.", "streams.agents.", "streams.tables.", "connectors.replica.")
+
+
+def reads_time(module: Any) -> bool:
+    """Whether a module of the product looks at the clock by itself."""
+    return module.__name__.startswith(TIMED) and getattr(module, "time", None) in (time, TIME)
+
+
 def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
     """(module, name, what stands there in a run)."""
 
@@ -214,8 +229,8 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (control, "LogReader", SimReader),
         (control, "default_access", lambda *_: None),
         (states, "LogReader", SimReader),
-        (states, "time", SimpleNamespace(monotonic=lambda: Machine.current.monotonic_s())),
     ]
+    rows += [(module, "time", TIME) for module in list(sys.modules.values()) if reads_time(module)]
     encoders = (node_module, heartbeat, results, folds, config_agent, quarantine)
     decoders = (folds, fold_agent, config_agent, state_map, control, replica_store)
     rows += [(module, "encode", memory.encode) for module in encoders]
