@@ -165,6 +165,9 @@ class Checks:
 
     def at_the_end(self) -> None:
         """What holds once everything was quiet for long enough."""
+        if not self.chain:
+            self.breach("V-8", "no view ever came into force")
+            return
         self._one_view()
         self._log_is_safe()
         self._readers_agree()

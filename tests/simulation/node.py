@@ -12,23 +12,26 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
 import streams.node.folding as folding_module
 import streams.node.node as node_module
+from connectors.kafka.ends import EndOffsets
+from connectors.kafka.log_reader import LogReader
 from connectors.kafka.places import Place
-from connectors.replica import config_table, control, state_map, states
-from connectors.replica.base import Replica
+from connectors.replica.base import Replica, default_access
+from schemas import codec
 from schemas.config import ConfigCommand
 from schemas.identifiers import EntityId, Partition
 from schemas.topics import CONFIG_COMMANDS, SERVICE_STATES, topic_name
-from streams.agents import config_agent, fold_agent, folds, quarantine
+from streams.agents import fold_agent
 from streams.folding.config.fold import ConfigFold, fold_log
-from streams.node import heartbeat, replicas, results
+from streams.node import heartbeat, replicas
+from streams.node.lease import Lease
 from streams.node.node import Node
 from streams.node.settings import NodeSettings
-from streams.tables import replica_store
 from streams.tables.replica_store import Store
 from tests.simulation.broker import Broker
 from tests.simulation.clients import SimEnds, SimProducer, SimReader
@@ -178,16 +181,37 @@ TIME = SimpleNamespace(
     time_ns=lambda: Machine.current.now_ms() * 1_000_000,
 )
 """What the module `time` is to the product in a run; whoever asks it for more is told that it has no such thing."""
-TIMED = ("streams.node.", "streams.agents.", "streams.tables.", "connectors.replica.")
+PRODUCT = ("streams.node.", "streams.agents.", "streams.tables.", "connectors.replica.")
+EVERYWHERE: dict[str, Any] = {
+    "time": time,
+    "LogReader": LogReader,
+    "EndOffsets": EndOffsets,
+    "default_access": default_access,
+    "encode": codec.encode,
+    "decode": codec.decode,
+    "decode_any": codec.decode_any,
+}
+"""What touches the world under one name in many modules: exchanged wherever a module of the product has it."""
 
 
-def reads_time(module: Any) -> bool:
-    """Whether a module of the product looks at the clock by itself."""
-    return module.__name__.startswith(TIMED) and getattr(module, "time", None) in (time, TIME)
+@cache
+def holders() -> tuple[tuple[Any, str], ...]:
+    """Modules of the product that have one of these, under its own name."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith(PRODUCT)]
+    return tuple((m, name) for m in modules for name, held in EVERYWHERE.items() if getattr(m, name, None) is held)
 
 
 def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
     """(module, name, what stands there in a run)."""
+    instead = {
+        "time": TIME,
+        "LogReader": SimReader,
+        "EndOffsets": SimEnds,
+        "default_access": lambda *_: None,
+        "encode": memory.encode,
+        "decode": memory.decode,
+        "decode_any": memory.decode_any,
+    }
 
     def recover(_access: Any, commands: str, _entities: str, _results: str, before: int) -> ConfigFold:
         log = broker.history[commands]
@@ -196,17 +220,12 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
     def entropy(_bytes: int) -> str:
         return f"{Machine.current.world.random.randrange(1 << 24):06x}"
 
-    def now_ms() -> int:
-        return Machine.current.now_ms()
+    def lease(duration_s: float) -> Lease:
+        return Lease(duration_s, Machine.current.boot_clock_s)
 
-    def lease(duration_s: float) -> Any:
-        return node_module_lease(duration_s, Machine.current.boot_clock_s)
-
-    node_module_lease = node_module.Lease
     quiet = SimpleNamespace(keep_house=lambda *_, **__: None)
     rows: list[tuple[Any, str, Any]] = [
         (node_module, "secrets", SimpleNamespace(token_hex=entropy)),
-        (node_module, "now_ms", now_ms),
         (node_module, "Lease", lease),
         (node_module, "OwnProducer", SimProducer),
         (node_module, "Heartbeat", SimHeartbeat),
@@ -216,7 +235,6 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (node_module, "StallWatch", lambda *_: None),
         (node_module, "Garbage", lambda: quiet),
         (node_module, "Replicas", SimReplicas),
-        (node_module, "default_access", lambda *_: None),
         (folding_module, "build", build),
         (folding_module, "state_table", lambda app, _cluster: app.table),
         (folding_module, "results_topic", lambda app, _cluster: app.results),
@@ -225,17 +243,8 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (folding_module, "recover", recover),
         (folding_module, "SWEEP_EVERY", SWEEP_EVERY),
         (fold_agent, "POLL_S", POLL_S),
-        (replicas, "EndOffsets", SimEnds),
-        (control, "LogReader", SimReader),
-        (control, "default_access", lambda *_: None),
-        (states, "LogReader", SimReader),
     ]
-    rows += [(module, "time", TIME) for module in list(sys.modules.values()) if reads_time(module)]
-    encoders = (node_module, heartbeat, results, folds, config_agent, quarantine)
-    decoders = (folds, fold_agent, config_agent, state_map, control, replica_store)
-    rows += [(module, "encode", memory.encode) for module in encoders]
-    rows += [(module, "decode", memory.decode) for module in decoders]
-    return [*rows, (config_table, "decode_any", memory.decode_any)]
+    return rows + [(module, name, instead[name]) for module, name in holders()]
 
 
 @contextmanager
