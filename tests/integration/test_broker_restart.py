@@ -1,4 +1,5 @@
-"""F7, U-9: Kafka goes away and comes back, twice. The last states stay, with their age; no service goes DOWN for it.
+"""F7, U-9: Kafka goes away and comes back, twice. The last states stay, with their age, in every replica, on every
+node's pages; no service goes DOWN for it.
 
 A broker of its own: it is stopped and started again on the same folder and port.
 """
@@ -15,8 +16,9 @@ from infra.kafka.broker import Broker
 from schemas.config import Setting
 from schemas.states import ServiceTransition, State
 from schemas.topics import SERVICE_TRANSITIONS
-from tests.integration.cluster import Cluster, add_monitor, decoded, running
+from tests.integration.cluster import NODE_IDS, Cluster, add_monitor, decoded, prepared
 from tests.integration.targets import Ailment
+from tests.integration.test_web import Site, unused_port
 from tests.waiting import wait_until
 
 NAMES = [f"svc{number}" for number in range(12)]
@@ -44,7 +46,9 @@ def brokers(folder: Path) -> Iterator[list[Broker]]:
 @pytest.fixture(scope="module")
 def cluster(brokers: list[Broker], folder: Path) -> Iterator[Cluster]:
     """Three nodes, twelve services that are UP."""
-    with running(brokers[0].bootstrap, "restart", folder / "logs") as made:
+    with prepared(brokers[0].bootstrap, "restart", folder / "logs") as made:
+        made.nodes.start(*NODE_IDS, web_ports=[unused_port() for _ in NODE_IDS])
+        made.wait_serving()
         made.apply(add_monitor("http", "HTTP", **PATIENT))
         made.add_services(NAMES, "http")
         made.wait_states(NAMES, State.UP)
@@ -60,6 +64,23 @@ def told_of_kafka(cluster: Cluster, since: dict[str, int]) -> set[str]:
     """
     texts = {node_id: node.log_path.read_text()[since[node_id] :] for node_id, node in cluster.nodes.running.items()}
     return {node_id for node_id, text in texts.items() if "the lease ended" in text}
+
+
+def sites(cluster: Cluster) -> list[Site]:
+    """The web views of every node."""
+    return [Site(node.web_port) for node in cluster.nodes.running.values() if node.web_port is not None]
+
+
+def check_web(site: Site) -> None:
+    """U-9 on a node's pages: every last state, its age, and plain words about Kafka."""
+    status, page = site.ask("/api/services")
+    assert status == 200
+    assert {row["name"]: row["state"] for row in page["services"]} == dict.fromkeys(NAMES, "UP")
+    assert page["states_age_s"] > 3
+    assert all(row["age_s"] > 3 for row in page["services"])
+    status, health = site.ask("/healthz")
+    assert status == 503
+    assert any("the last states stay, and age" in reason for reason in health["reasons"]), health["reasons"]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
@@ -78,6 +99,8 @@ def test_U9_F7_states_outlive_a_broker_restart_and_breaks_are_seen_again(
     wait_until(lambda: cluster.states.age_s() > 3, NOTICED_S, "the states age")
     assert {name: cluster.states.by_name(name) for name in NAMES} == states, "the last states stay as they were"
     assert cluster.states.age_s() <= time.monotonic() - stopped_s + 5
+    for site in sites(cluster):
+        check_web(site)
     assert all(node.is_alive for node in cluster.nodes.running.values())
 
     brokers[0] = Broker.start(folder / "kafka", port)

@@ -6,19 +6,18 @@ The targets live in a process of their own: this one is busy with a thousand rep
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from connectors.engine.binding import Binding
 from connectors.engine.entry import TALKING
 from schemas.probes import Reason, Verdict
+from tests.starving import starved, stopped
 from tests.unit.engine.harness import binding, engine
 from tests.unit.engine.servers import serving
 from tests.unit.engine.test_engine_pool import Node, pool_of
@@ -26,8 +25,6 @@ from tests.unit.engine.test_engine_pool import Node, pool_of
 BINDINGS = 1000
 STOPPED_S = 2.2
 """Longer than two probes and their time; the pool would kill an engine that is silent for 3 s."""
-PERIOD_S = 0.1
-SHARE = 0.1
 TARGETS = """
     import asyncio
 
@@ -67,27 +64,6 @@ def rows(port: int) -> list[Binding]:
     return [binding(n, "HTTP", port, **every, **parameters) for n in range(1, BINDINGS + 1)]
 
 
-@contextmanager
-def starved(pid: int) -> Iterator[None]:
-    """The process runs for a tenth of the time."""
-    ended = threading.Event()
-
-    def starve() -> None:
-        while not ended.is_set():
-            os.kill(pid, signal.SIGSTOP)
-            ended.wait(PERIOD_S * (1 - SHARE))
-            os.kill(pid, signal.SIGCONT)
-            ended.wait(PERIOD_S * SHARE)
-
-    thread = threading.Thread(target=starve)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
 def with_all_up(play: Callable[[Node, subprocess.Popen[str]], Awaitable[None]]) -> Node:
     """One engine probes a thousand targets that are UP; then the scene is played."""
 
@@ -121,9 +97,8 @@ def blamed(node: Node) -> list[str]:
 
 def test_F11_an_engine_that_was_stopped_calls_no_target_down() -> None:
     async def play(node: Node, server: subprocess.Popen[str]) -> None:
-        os.kill(node.pool.pids[0], signal.SIGSTOP)
-        await passed(STOPPED_S)
-        os.kill(node.pool.pids[0], signal.SIGCONT)
+        with stopped([node.pool.pids[0]]):
+            await passed(STOPPED_S)
         await probes_later(node, 2 * BINDINGS)
         assert node.pool.statistics[0].stalled_ms > STOPPED_S * 900, "it was stopped indeed"
 
@@ -136,12 +111,11 @@ def test_F11_an_engine_stopped_with_its_answers_unread_calls_no_target_down() ->
     """What is in flight was overdue long before the engine runs again, and its answers lie in the kernel."""
 
     async def play(node: Node, server: subprocess.Popen[str]) -> None:
-        os.kill(server.pid, signal.SIGSTOP)
-        await passed(0.5)
-        os.kill(node.pool.pids[0], signal.SIGSTOP)
-        os.kill(server.pid, signal.SIGCONT)
-        await passed(STOPPED_S)
-        os.kill(node.pool.pids[0], signal.SIGCONT)
+        with ExitStack() as stack:
+            with stopped([server.pid]):
+                await passed(0.5)
+                stack.enter_context(stopped([node.pool.pids[0]]))
+            await passed(STOPPED_S)
         await probes_later(node, 2 * BINDINGS)
 
     assert blamed(with_all_up(play)) == []
@@ -149,7 +123,7 @@ def test_F11_an_engine_stopped_with_its_answers_unread_calls_no_target_down() ->
 
 def test_F11_an_engine_at_a_tenth_of_a_core_calls_no_target_down_and_a_dead_one_down() -> None:
     async def play(node: Node, server: subprocess.Popen[str]) -> None:
-        with starved(node.pool.pids[0]):
+        with starved([node.pool.pids[0]]):
             await probes_later(node, 5 * BINDINGS)
             assert blamed(node) == []
             server.kill()
