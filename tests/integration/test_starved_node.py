@@ -49,13 +49,9 @@ def all_probed_since(cluster: Cluster, since_s: float) -> bool:
 
 
 def check_nothing_went_down(cluster: Cluster) -> None:
-    lines = [line for line in decoded(cluster.records(SERVICE_TRANSITIONS), ServiceTransition)]
-    wrong = [
-        f"{line.name} {line.after.value} by {line.owner}: {line.cause.text}"
-        for line in lines
-        if line.after is not State.UP
-    ]
-    assert not wrong, wrong
+    lines = decoded(cluster.records(SERVICE_TRANSITIONS), ServiceTransition)
+    wrong = [line for line in lines if line.after is not State.UP]
+    assert not wrong, "; ".join(f"{line.name} {line.after.value} by {line.owner}: {line.cause.text}" for line in wrong)
     cluster.check_promise(allow_ineffective=True)
 
 
