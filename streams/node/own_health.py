@@ -3,7 +3,8 @@
 Rule: `suspicion` decides; this keeps the failures it decides by, and looks for evidence in what others have told: their
 services must be mostly UP, without a doubt, and told by nodes that do not doubt themselves. Quiet times cost nothing:
 nothing is counted before three services at two addresses fail. `suspect` is asked as results leave, and is of that
-instant; `said`, which the heartbeat tells, stays for a while, so that the nodes asked have time to hear of it.
+instant. `said`, which the heartbeat tells, needs no evidence, so that where every target dies every node says it and
+none is believed; and it stays for a while, so that the nodes asked have time to hear of it.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ from streams.ownership.suspicion import FEWEST_ADDRESSES, FEWEST_SERVICES, Faili
 
 log = get_logger()
 
-LOOK_EVERY_S = 0.02
+LOOK_EVERY_S = 0.05
 COUNT_EVERY_S = 1.0
 """How old the count of one's own services may be."""
 ASK_EVERY_S = 0.25
 """How old what others reach may be: where every target dies, nobody is to doubt itself for long."""
-SAMPLE = 500
+SAMPLE = 200
 """So many services are counted, of own and of others' ones: thousands would hold up the loop."""
 SAID_S = 5.0
 """How long the heartbeat goes on to tell of a suspicion: longer than its period, and than an opinion takes."""
@@ -122,16 +123,17 @@ class OwnHealth:
             self._say(False)
 
     def _look(self, now_s: float) -> None:
-        self._suspect = self._has_reason(now_s) and self._reached_by_others(now_s)
-        if self._suspect:
+        reason = self._has_reason(now_s)
+        if reason:
             self._last_s = now_s
             if not self.said:
                 self._say(True)
+        self._suspect = reason and self._reached_by_others(now_s)
 
     def _say(self, suspect: bool) -> None:
         self.said = suspect
         if suspect:
-            log.warning("suspect: most services fail here, and others reach theirs", failing=len(self._failures))
+            log.warning("suspect: most of what this node probes fails", failing=len(self._failures))
         else:
             log.info("no longer suspect", failing=len(self._failures))
         self._on_change()

@@ -110,6 +110,7 @@ def test_U8_where_the_others_are_down_too_it_is_not() -> None:
         desk.become(service, State.DOWN)
     desk.fail(desk.own)
     assert not desk.suspect()
+    assert desk.health.said, "so that the others do not lean on this one"
 
 
 def test_U8_what_is_held_up_by_a_doubt_or_told_by_a_suspect_is_no_evidence() -> None:
