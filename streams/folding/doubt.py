@@ -57,7 +57,7 @@ def doubt_of(ask: NodeId, config: ServiceConfig, now_ms: int) -> Doubt:
 
 
 def withheld(grounds: Doubted, state: State) -> State:
-    """The layer: while a DOWN is doubted, the last state stays."""
+    """U-8: while a DOWN is doubted, the last state stays."""
     record = grounds.record
     if grounds.doubt is None or state is not State.DOWN or record is None:
         return state

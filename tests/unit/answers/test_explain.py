@@ -7,7 +7,7 @@ import pytest
 from schemas.config import Kind, Verb
 from schemas.identifiers import NodeId, partition_of
 from schemas.probes import Verdict
-from schemas.states import BindingVerdict, State
+from schemas.states import BindingVerdict, Doubt, State
 from streams.answers.chain import Explanation, Link, Step
 from streams.answers.config_then import config_then
 from streams.answers.explain import explain
@@ -59,6 +59,14 @@ def test_U1_M20_a_hold_after_flapping_decides_over_monitors_that_are_up() -> Non
     assert answer.decisive is not None
     assert (answer.decisive.step, answer.decisive.values["layer"]) == (Step.LAYERS, "held_down")
     assert answer.decisive.text.startswith("UP becomes DOWN")
+
+
+def test_U1_U8_a_doubt_decides_over_a_monitor_that_is_down() -> None:
+    record = state(now=State.UP, bindings=state(now=State.DOWN).bindings, doubt=Doubt(NodeId("b1"), 700, 5_000))
+    answer = explain(evidence(record))
+    assert answer.decisive is not None
+    assert (answer.decisive.step, answer.decisive.values["layer"]) == (Step.LAYERS, "withheld")
+    assert answer.decisive.text == "DOWN becomes UP: U-8: while a DOWN is doubted, the last state stays."
 
 
 def test_U1_a_disable_decides_over_everything() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from schemas.identifiers import NodeId
 from schemas.probes import Reason
-from schemas.states import BindingVerdict, ProbeFailure
+from schemas.states import BindingVerdict, Doubt, ProbeFailure
 from streams.cli import show_tables as tables
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import node_list, view_list
@@ -58,6 +59,20 @@ def test_one_service_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     tables.print_facts(tables.service_facts({**one, "due_at_ms": NOW_MS + 5_000}, NOW_MS))
     assert "at most until" in capsys.readouterr().out
     assert "10.0.0.1:80" in text
+
+
+def test_U8_a_node_that_doubts_itself_and_a_second_opinion_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    known = knowledge()
+    known.nodes[NodeId("b0")] = replace(known.nodes[NodeId("b0")], suspect=True)
+    tables.print_table(tables.NODES, node_list(known), NOW_MS)
+    assert "SERVING, suspect" in capsys.readouterr().out
+    for until_ms, words in ((NOW_MS + 5_000, "of b1, awaited until"), (None, "b1 reaches it")):
+        known.states[WEB] = replace(state(), doubt=Doubt(NodeId("b1"), NOW_MS, until_ms))
+        one = service_detail(known, "web")
+        assert one is not None
+        assert one["doubt"] == {"asked": "b1", "since_ms": NOW_MS, "until_ms": until_ms}
+        tables.print_facts(tables.service_facts(one, NOW_MS))
+        assert words in capsys.readouterr().out
 
 
 def test_one_entity_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
