@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from dataclasses import replace as changed
 
+import pytest
+
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.probes import ProbeRun, Verdict
+from schemas.processing import NO_PATHS, ServicePaths
 from schemas.states import Doubt, ServiceState, State
 from streams.node.own_health import SAID_S, OwnHealth
 from streams.node.watches import Watches
@@ -47,6 +50,7 @@ class Desk:
     states: States = field(default_factory=States)
     clock: Clock = field(default_factory=Clock)
     suspects: frozenset[NodeId] = frozenset()
+    paths: ServicePaths = NO_PATHS
     beats: int = 0
     watches: Watches = field(init=False)
     health: OwnHealth = field(init=False)
@@ -58,7 +62,16 @@ class Desk:
         self.watches.redistribute(
             View(ViewId(3), 1, (Member(B0, "run1"), Member(B1, "run1")), B0), inventory.placeables.values()
         )
-        self.health = OwnHealth(B0, inventory, self.watches, self.states, lambda: self.suspects, self.beat, self.clock)
+        self.health = OwnHealth(
+            B0,
+            inventory,
+            self.watches,
+            self.states,
+            lambda: self.suspects,
+            self.beat,
+            self.clock,
+            lambda service: self.paths,
+        )
         for service in inventory.services:
             self.become(service)
 
@@ -111,6 +124,20 @@ def test_U8_where_the_others_are_down_too_it_is_not() -> None:
     desk.fail(desk.own)
     assert not desk.suspect()
     assert desk.health.said, "so that the others do not lean on this one"
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "suspect"),
+    [({B1}, {B0}, True), ({B1}, set(), True), ({B0, B1}, set(), False), (set(), {B0, B1}, False), (set(), {B1}, False)],
+)
+def test_U8_pings_tell_more_than_the_states_of_others(up: set[NodeId], down: set[NodeId], suspect: bool) -> None:
+    """A server that others cannot ping either is dead, and one that this node can ping is not beyond its reach."""
+    for state in (State.UP, State.DOWN):
+        desk = Desk(paths=ServicePaths(frozenset(up), frozenset(down)))
+        for service in desk.others:
+            desk.become(service, state)
+        desk.fail(desk.own)
+        assert desk.suspect() is suspect
 
 
 def test_U8_what_is_held_up_by_a_doubt_or_told_by_a_suspect_is_no_evidence() -> None:
