@@ -45,9 +45,9 @@ class Timed(Protocol):
 
 
 def is_doubtful(grounds: Doubted, state: State) -> bool:
-    """Whether this state would turn a serving service DOWN; what is in doubt already is not doubted again."""
+    """Whether this state would turn a serving service DOWN."""
     record = grounds.record
-    return grounds.doubt is None and state is State.DOWN and record is not None and record.state in SERVING
+    return state is State.DOWN and record is not None and record.state in SERVING
 
 
 def doubt_of(ask: NodeId, config: ServiceConfig, now_ms: int) -> Doubt:

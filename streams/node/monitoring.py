@@ -206,8 +206,6 @@ class Monitoring:
                 on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
             )
             self.domains.end(change.stopped)
-            asked = frozenset(service for service in change.stopped if service in self.opinions)
-            self._answer(Asked(asked, frozenset()))
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)
