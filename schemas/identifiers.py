@@ -7,12 +7,15 @@ library and costs about a microsecond.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
 EntityId = NewType("EntityId", str)
 """`<offset>-<index>`: the config command that added the entity and the operation in it. Never reused (O-2)."""
+
+ENTITY_ID = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,9})", re.ASCII)
 
 NodeId = NewType("NodeId", str)
 """The operator's name for a node, such as `b0`."""
@@ -57,6 +60,11 @@ def seat_of(entity: EntityId, seats: int = SEATS) -> Seat:
 def command_of(entity: EntityId) -> int:
     """The offset of the command that added the entity. Raises ValueError for a text that is no entity id."""
     return int(entity.partition("-")[0])
+
+
+def is_entity_id(text: str) -> bool:
+    """Whether a text is an entity id; a key of a hostile record need not be one."""
+    return ENTITY_ID.fullmatch(text) is not None
 
 
 def order_of(entity: EntityId) -> tuple[int, int]:

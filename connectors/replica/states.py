@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -174,6 +175,16 @@ class StateReplica(Replica):
         with self._lock:
             self._subscribers = (*self._subscribers, callback)
             return self.snapshot()
+
+    def orders(self) -> list[tuple[EntityId, Order]]:
+        """Of every service the order of its state, from the heads alone; those that cannot be read are left out."""
+        with self._lock:
+            heads = list(self._map.values.items())
+        found: list[tuple[EntityId, Order]] = []
+        for key, value in heads:
+            with suppress(Unreadable):  # quarantined when it is read whole
+                found.append((entity_of(key), peek_order(value)))
+        return found
 
     def on_applied(self, callback: OnApplied) -> None:
         """Subscribes to which services were told of, and in which order: the cheap way, for a node.

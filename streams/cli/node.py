@@ -123,9 +123,8 @@ def _checked(scripts: Path | None) -> Path | None:
 async def _run(settings: object) -> int:
     from connectors.replica.base import NotReady
     from streams.node.node import Node
-    from streams.node.parting import NotAlone
+    from streams.node.refusals import MayNotServe
     from streams.node.settings import NodeSettings
-    from streams.node.twins import NodeIdTaken
     from streams.node.web_server import WebRefused
 
     assert isinstance(settings, NodeSettings)
@@ -133,12 +132,16 @@ async def _run(settings: object) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, running.stopping)
+    code = 0
     try:
         await running.run()
-    except (NotReady, NodeIdTaken, NotAlone, WebRefused) as fault:
+    except (NotReady, MayNotServe, WebRefused) as fault:
         print(f"watchbill node: {fault}", file=sys.stderr)
-        return 1
-    return 0
+        code = 1
+    if running.group.clings:  # everything of ours has ended; asyncio would wait for what is left of Faust
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _stop(stopping: asyncio.Event) -> None:

@@ -15,7 +15,7 @@ from structlog import get_logger
 from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
 from schemas.codec import peek_order
-from schemas.identifiers import EntityId, NodeId, ViewId, command_of
+from schemas.identifiers import EntityId, NodeId, ViewId, command_of, is_entity_id
 from schemas.precedence import supersedes
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
 from streams.agents.config_agent import ConfigAgent
@@ -180,8 +180,8 @@ class Folding:
             self.folds.remove_unconfigured([service for service in unknown if self._is_read(service)])
 
     def _is_read(self, service: EntityId) -> bool:
-        """Whether the command that added the service was read here: if not, it is new, not gone."""
-        return command_of(service) <= self._host.revision
+        """Whether the command that added the service was read here: if not, it is new, not gone. No id: none did."""
+        return not is_entity_id(service) or command_of(service) <= self._host.revision
 
     def _owner_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
         known = self._host.monitoring.inventory.placeables.get(service_id)

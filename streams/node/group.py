@@ -51,6 +51,8 @@ class GroupMembership:
         self._task: asyncio.Task[None] | None = None
         self._restarting: asyncio.Task[None] | None = None
         self.restarts = 0
+        self.clings = False
+        """The app did not end in time: its tasks are there still, and nobody should wait for them."""
 
     def join(self) -> None:
         """Start the app and keep it running until `leave`."""
@@ -62,16 +64,21 @@ class GroupMembership:
             self._restarting = asyncio.get_running_loop().create_task(self._app.stop(), name="restart-app")
 
     async def leave(self, deadline_s: float) -> None:
-        """Leave the group; the others rebalance at once."""
+        """Leave the group; the others rebalance at once. An app that clings to a rebalance is left behind (`clings`).
+
+        Waited for with `asyncio.wait`: `wait_for` waits on for a task that takes its time over being cancelled.
+        """
         self._leaving = True
-        if self._app is not None:
-            try:
-                await asyncio.wait_for(self._app.stop(), deadline_s)
-            except TimeoutError:
-                log.warning("the app did not stop in time", deadline_s=deadline_s)
+        tasks = [] if self._app is None else [asyncio.create_task(self._app.stop(), name="stop-app")]
+        if tasks:
+            await asyncio.wait(tasks, timeout=deadline_s)
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task], timeout=1.0)
+            tasks.append(self._task)
+        self.clings = not all(task.done() for task in tasks)
+        if self.clings:
+            log.warning("the app did not stop in time", deadline_s=deadline_s)
 
     async def _keep(self) -> None:
         while not self._leaving:

@@ -20,9 +20,10 @@ from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
 from connectors.inline.haproxy import HaproxyReader
+from connectors.kafka.faults import LogFault
 from connectors.kafka.places import Place
 from connectors.kafka.producer import OwnProducer
-from connectors.replica.base import NotReady, Replica, default_access
+from connectors.replica.base import default_access
 from connectors.replica.path_table import PathChange
 from connectors.replica.states import Applied
 from connectors.resolver.lookup import DnsLookup
@@ -41,18 +42,20 @@ from streams.node.folding import Folding
 from streams.node.garbage import Garbage
 from streams.node.group import Assignment, GroupMembership
 from streams.node.heartbeat import Heartbeat
+from streams.node.joining import replay
 from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
-from streams.node.parting import LEAVE_DEADLINE_S, NotAlone, has_successor, others_in, probe_on
+from streams.node.parting import LEAVE_DEADLINE_S, has_successor, others_in, probe_on
 from streams.node.paths import make_paths
+from streams.node.refusals import LogLost, MayNotServe, NotAlone
 from streams.node.replicas import Replicas
 from streams.node.results import ResultPublisher
 from streams.node.settings import NodeSettings
 from streams.node.stall import StallWatch
 from streams.node.status import status_of
 from streams.node.stuck import StuckProducers
-from streams.node.twins import NodeIdTaken, listen, must_yield
+from streams.node.twins import NodeIdTaken, must_yield
 from streams.node.views import Views
 from streams.node.web_server import serve_web
 from streams.node.web_source import NodeSource
@@ -62,8 +65,6 @@ from streams.tables.outbox import Outbox
 
 log = get_logger()
 
-REPLAY_DEADLINE_S = 600.0
-REPLAY_POLL_S = 5.0
 HOUSEKEEPING_S = 0.1
 SWITCH_S = 0.0005
 """How long a thread may keep the interpreter while another waits: at Python's 5 ms the loop, which gives it up at every
@@ -90,7 +91,7 @@ class Node:
         self.missing: tuple[str, ...] = ("replay",)
         self.revision = -1
         self.stopping = asyncio.Event()
-        self._refused: NodeIdTaken | NotAlone | None = None
+        self._refused: MayNotServe | None = None
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
@@ -183,60 +184,39 @@ class Node:
         return now_ms()
 
     async def run(self) -> None:
-        """Replay, join, work until `stopping` is set, hand over, leave. Raises NodeIdTaken, or NotReady on a fault."""
+        """Replay, join, work until `stopping` is set, hand over, leave. Raises MayNotServe, or NotReady on a fault."""
         sys.setswitchinterval(SWITCH_S)
+        turning: asyncio.Task[None] | None = None
         try:
             self._web = await serve_web(self.settings, NodeSource(self))
-            await self._replay()
+            await replay(self)
             if not self.stopping.is_set():
                 await self.engines.start()
                 self.group.join()
                 await self._work()
+                turning = asyncio.create_task(self._keep_turning(), name="turning")
                 await self._hand_over()
         finally:
             await self._end()
+            if turning is not None:
+                turning.cancel()
         if self._refused is not None:
             raise self._refused
-
-    async def _replay(self) -> None:
-        """CVS only: everything that others know is read before this node may own anything (V-9)."""
-        for name, replica in self.replicas.gates():
-            self.missing = (name,)
-            await self._wait_ready(name, replica)
-            if replica is self.replicas.control and not self.stopping.is_set():
-                await self._begin_to_beat()
-        self.missing = ("group",)
-        self.replicas.follow()
-
-    async def _begin_to_beat(self) -> None:
-        """Listen first: the heartbeat begins when nobody else beats under this id."""
-        control, node_id = self.replicas.control, self.settings.node_id
-        twin = await asyncio.to_thread(
-            listen, lambda: control.nodes().get(node_id), self.identity, self.settings.session_timeout_s, now_ms
-        )
-        if twin is not None:
-            raise NodeIdTaken(twin)
-        self.heartbeat.start()
 
     def twin_heard(self, twin: NodeStatus) -> None:
         """Another run of this node id beats beside ours, on the loop."""
         if self._refused is None and must_yield(twin, self.identity, self.views.held):
             self._refuse(NodeIdTaken(twin))
 
-    def _refuse(self, why: NodeIdTaken | NotAlone) -> None:
+    def _refuse(self, why: MayNotServe) -> None:
         log.critical("may not serve: ending", why=str(why))
         self._refused = why
         self.stopping.set()
 
-    async def _wait_ready(self, name: str, replica: Replica) -> None:
-        deadline = self.loop.time() + REPLAY_DEADLINE_S
-        while not (replica.ready or self.stopping.is_set()):
-            try:
-                await asyncio.to_thread(replica.wait_ready, REPLAY_POLL_S)
-            except NotReady as fault:
-                if fault.fault.final or self.loop.time() > deadline:
-                    raise
-                log.warning("still replaying", waiting_for=name, why=str(fault))
+    def log_lost(self, fault: LogFault) -> None:
+        """A topic is no longer the one it was, on the loop: what this node knows is not what stands there."""
+        if self._refused is None:
+            self._refuse(LogLost(fault))
 
     async def _work(self) -> None:
         stopped = asyncio.create_task(self.stopping.wait())
@@ -298,9 +278,11 @@ class Node:
         """Whether another member of the view may take over."""
         return has_successor(self.views.held, self.settings.node_id, self.replicas.control.nodes())
 
-    def loop_turned(self) -> None:
-        """The loop is alive."""
-        self.heartbeat.loop_turned()
+    async def _keep_turning(self) -> None:
+        """While the node ends, the watchdog still watches the loop, and not how long an end takes."""
+        while True:
+            self.heartbeat.loop_turned()
+            await asyncio.sleep(HOUSEKEEPING_S)
 
     async def _end(self) -> None:
         await self.engines.stop()

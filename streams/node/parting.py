@@ -8,7 +8,6 @@ and this one ends and says so, because silently sharing the services would be wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import Protocol
 
 from structlog import get_logger
@@ -25,16 +24,6 @@ HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
 
 
-class NotAlone(Exception):
-    """Clustering is off here, and there are other nodes. The message says which, and the mend. The node ended."""
-
-    def __init__(self, node: NodeId, others: Iterable[NodeId]) -> None:
-        super().__init__(
-            f"clustering is off for node {node!r}, but {', '.join(sorted(others))} serve in the same cluster: "
-            "start it without --standalone, or under another --cluster"
-        )
-
-
 class Leaver(Protocol):
     """The node, as far as its leaving goes."""
 
@@ -43,8 +32,6 @@ class Leaver(Protocol):
 
     @property
     def has_successor(self) -> bool: ...
-
-    def loop_turned(self) -> None: ...
 
 
 def others_in(view: View, node: NodeId) -> tuple[NodeId, ...]:
@@ -63,6 +50,5 @@ async def probe_on(leaver: Leaver) -> int:
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + HANDOVER_DEADLINE_S
     while leaver.has_successor and leaver.probed and loop.time() < deadline_s:
-        leaver.loop_turned()
         await asyncio.sleep(HANDOVER_POLL_S)
     return len(leaver.probed)

@@ -50,6 +50,7 @@ class Listener(Protocol):
     lease: Lease
     access: KafkaAccess
 
+    def log_lost(self, fault: LogFault) -> None: ...
     def twin_heard(self, twin: NodeStatus) -> None: ...
     def view_read(self, offset: int, change: ViewChange) -> None: ...
     def states_applied(self, changes: Sequence[Applied]) -> None: ...
@@ -168,6 +169,8 @@ class Replicas:
 
     def _fault(self, fault: LogFault) -> None:
         log.warning("kafka", fault=fault.kind.value, why=fault.message)
+        if fault.final:
+            self._loop.call_soon_threadsafe(self._listener.log_lost, fault)
 
 
 def _removed(key: str) -> Removed:

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import NodeId
 from streams.faust_app.identity import NodeIdentity
+from streams.node.refusals import MayNotServe
 from streams.ownership.view import View
 
 LISTEN_POLL_S = 0.02
 ACTIVE = (Phase.JOINING, Phase.SERVING)
 
 
-class NodeIdTaken(Exception):
+class NodeIdTaken(MayNotServe):
     """Another live process uses this node id. Nothing was changed; the message says what to do."""
 
     def __init__(self, twin: NodeStatus) -> None:
