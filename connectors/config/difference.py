@@ -3,19 +3,22 @@
 Rule: an entity that the file names is to be exactly as the file says: settings it leaves out go back to their defaults,
 bindings it leaves out are unbound. What the file does not name is left alone, unless `prune` is asked for. Enabled or
 disabled is changed only where the file says `state`: an operator who took a server out for the night must not find it
-back in use. A rename cannot be told from a removal and an add, so it is never guessed.
+back in use. A rename cannot be told from a removal and an add, so it is never guessed. A dependency that goes is
+undone before others are made, so that one that turns round is never a cycle in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 
 from connectors.config.document import Document, Wanted, WantedBinding
 from schemas.config import BoundTo, ConfigEntity, Kind, Operation, Setting, Verb
+from schemas.identifiers import EntityId
 from schemas.inventory.entities import Entities, Name
 from schemas.inventory.names import member_name
-from schemas.parameters.kinds import KINDS, table_of
+from schemas.parameters.kinds import DEPENDENCIES, KINDS, table_of
 from schemas.parameters.reading import written
 
 
@@ -48,13 +51,19 @@ def difference(document: Document, current: Entities, prune: bool = False) -> Di
     unnamed = [entity for entity in current.by_id.values() if (entity.kind, entity.name) not in document.wanted]
     found.steps += [_added(wanted) for wanted, entity in both if entity is None]
     found.steps += [step for wanted, entity in both if entity for step in _changed(wanted, entity)]
+    unbound = [step for wanted, entity in both if entity for step in _unbound(wanted, entity, current)]
+    found.steps += [step for step in unbound if _is_dependency(step.operation)]
     found.steps += [step for wanted, entity in both for step in _bound(wanted, _bindings_of(entity, current))]
-    found.steps += [step for wanted, entity in both if entity for step in _unbound(wanted, entity, current)]
+    found.steps += [step for step in unbound if not _is_dependency(step.operation)]
     if prune:
         found.steps += _removed(unnamed)
     else:
         found.left_alone = len(unnamed)
     return found
+
+
+def _is_dependency(operation: Operation) -> bool:
+    return (operation.kind, operation.target_kind) in DEPENDENCIES
 
 
 def _label(kind: Kind, name: str) -> str:
@@ -118,7 +127,8 @@ def _bound(wanted: Wanted, now: Mapping[Name, BoundTo]) -> Iterator[Step]:
         if stands is not None and not settings:
             continue
         shown = "".join(f" {key}={value}" for key, value in settings.items())
-        text = f"{_label(wanted.kind, wanted.name)} with {_label(binding.kind, binding.name)}{shown}"
+        joint = "depends on" if (wanted.kind, binding.kind) in DEPENDENCIES else "with"
+        text = f"{_label(wanted.kind, wanted.name)} {joint} {_label(binding.kind, binding.name)}{shown}"
         sign = "+" if stands is None else "~"
         operation = Operation(
             Verb.BIND, wanted.kind, wanted.name, settings, binding.kind, binding.name, line=binding.line
@@ -142,17 +152,31 @@ def _unbound(wanted: Wanted, entity: ConfigEntity, current: Entities) -> Iterato
     named = {(binding.kind, binding.name) for binding in wanted.bindings}
     for kind, name in _bindings_of(entity, current):
         if (kind, name) not in named:
-            text = f"{_label(wanted.kind, wanted.name)} without {_label(kind, name)}"
+            joint = "depends no longer on" if (wanted.kind, kind) in DEPENDENCIES else "without"
+            text = f"{_label(wanted.kind, wanted.name)} {joint} {_label(kind, name)}"
             operation = Operation(Verb.UNBIND, wanted.kind, wanted.name, {}, kind, name, line=wanted.line)
             yield Step("-", text, operation)
 
 
 def _removed(unnamed: list[ConfigEntity]) -> Iterator[Step]:
-    """Holders before what is bound to them; a group takes its members with it."""
+    """Holders before what is bound to them, dependent services before what they need; a group takes its members."""
     order = {kind: place for place, kind in enumerate(reversed(KINDS))}
     going = {(entity.kind, entity.name) for entity in unnamed}
-    for entity in sorted(unnamed, key=lambda one: (order[one.kind], one.name)):
+    needed = _needed_before(unnamed)
+    for entity in sorted(unnamed, key=lambda one: (order[one.kind], needed[one.entity_id], one.name)):
         member = member_name(entity.name) if entity.kind is Kind.MEMBER else None
         if member is None or (Kind.SERVICE_GROUP, member.group) not in going:
             operation = Operation(Verb.RM, entity.kind, entity.name, {})
             yield Step("-", _label(entity.kind, entity.name), operation)
+
+
+def _needed_before(unnamed: list[ConfigEntity]) -> dict[EntityId, int]:
+    """For each the place at which it can go: after all that depend on it."""
+    holds = {
+        one.entity_id: [bound.entity_id for bound in one.bindings if (one.kind, bound.kind) in DEPENDENCIES]
+        for one in unnamed
+    }
+    if not any(holds.values()):
+        return dict.fromkeys(holds, 0)
+    bottom_up = list(TopologicalSorter(holds).static_order())
+    return {entity_id: -place for place, entity_id in enumerate(bottom_up)}

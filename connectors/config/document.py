@@ -17,7 +17,7 @@ from schemas.config import Kind, Setting
 from schemas.inventory.entities import Name
 from schemas.inventory.names import MEMBER_RULE, NAME_RULE, is_name, member_name
 from schemas.parameters.checking import unknown_parameter
-from schemas.parameters.kinds import BINDINGS, KINDS, table_of
+from schemas.parameters.kinds import BINDINGS, KINDS, binding_title, table_of
 from schemas.parameters.parameter import Table
 from schemas.parameters.reading import Unfit, read
 
@@ -122,8 +122,9 @@ class _Reader:
             return
         bindings: list[WantedBinding] = []
         for holder, bound in BINDINGS:
-            if holder is kind and KINDS[bound].plural in given:
-                bindings += self._bindings(holder, bound, given.pop(KINDS[bound].plural)[1])
+            title = binding_title(holder, bound)
+            if holder is kind and title in given:
+                bindings += self._bindings(holder, bound, given.pop(title)[1])
         settings = self._settings(kind, name_node, given, what)
         state = settings.pop("state", None)
         enabled = None if state is None else state == "ENABLED"
@@ -131,7 +132,7 @@ class _Reader:
         self.wanted[(kind, name)] = Wanted(kind, name, settings, enabled, tuple(bindings), line)
 
     def _bindings(self, holder: Kind, bound: Kind, node: Any) -> Iterable[WantedBinding]:
-        title, table = KINDS[bound].plural, BINDINGS[(holder, bound)]
+        title, table = binding_title(holder, bound), BINDINGS[(holder, bound)]
         if not nodes.is_mapping(node):
             for item in nodes.items(node, title, self.faults):
                 yield WantedBinding(bound, nodes.scalar(item) or "", 1, None, nodes.place_of(item).line)

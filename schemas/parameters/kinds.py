@@ -171,11 +171,23 @@ BINDINGS: dict[tuple[Kind, Kind], Table] = {
     (Kind.MEMBER, Kind.MONITOR): MONITOR_BINDING,
     (Kind.VSERVER, Kind.SERVICE): SERVICE_BINDING,
     (Kind.VSERVER, Kind.SERVICE_GROUP): SERVICE_BINDING,
+    (Kind.SERVICE, Kind.SERVICE): NO_PARAMETERS,
+    (Kind.SERVICE_GROUP, Kind.SERVICE): NO_PARAMETERS,
+    (Kind.MEMBER, Kind.SERVICE): NO_PARAMETERS,
     (Kind.SERVICE, Kind.NODE_GROUP): NO_PARAMETERS,
     (Kind.SERVICE_GROUP, Kind.NODE_GROUP): NO_PARAMETERS,
     (Kind.VSERVER, Kind.NODE_GROUP): NO_PARAMETERS,
 }
 """(holder, what is bound to it) -> the parameters of the binding. No row: cannot be bound."""
+
+
+DEPENDENCIES = frozenset((holder, Kind.SERVICE) for holder in (Kind.SERVICE, Kind.SERVICE_GROUP, Kind.MEMBER))
+"""Of the bindings, those that say that the holder depends on what is bound to it (M-20)."""
+
+
+def binding_title(holder: Kind, bound: Kind) -> str:
+    """Under which word a file lists what is bound to a holder."""
+    return "depends_on" if (holder, bound) in DEPENDENCIES else KINDS[bound].plural
 
 
 def table_of(kind: Kind, settings: Settings) -> Table:

@@ -23,7 +23,7 @@ from schemas.states import PathMonitoring, ServiceState, ServiceTransition
 from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
 from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, ServiceConfig, Source
-from streams.folding.facts import Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
+from streams.folding.facts import BAD_NEWS, Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
 log = get_logger()
@@ -46,11 +46,18 @@ and 70,000 of them would stop the loop for seconds."""
 StateOf = Callable[[EntityId], ServiceState | None]
 ConfigOf = Callable[[EntityId], ServiceConfig | None]
 ReachOf = Callable[[EntityId], Reach]
+RootsOf = Callable[[EntityId], Collection[EntityId]]
+"""What is DOWN among all that a service depends on, and depends on nothing that is (M-20)."""
 
 
 def no_reach(_service: EntityId) -> Reach:
     """For a node without path monitoring."""
     return NOT_REPORTED
+
+
+def no_roots(_service: EntityId) -> tuple[EntityId, ...]:
+    """Where nothing depends on anything."""
+    return ()
 
 
 class HistorySink(Protocol):
@@ -71,6 +78,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         now_ms: Callable[[], int],
         ask: Ask = nobody,
         reach_of: ReachOf = no_reach,
+        roots_of: RootsOf = no_roots,
     ) -> None:
         self._reach_of = reach_of
         self._rerouted: dict[EntityId, None] = {}
@@ -80,6 +88,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._config_of = config_of
         self._owner_of = owner_of
         self._ask = ask
+        self._roots_of = roots_of
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
         self._aside: list[dict[EntityId, ServiceFold]] = []
@@ -96,6 +105,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         """Services with a response time that moved too soon after their last record (L-3)."""
         self.refused: dict[Refusal, int] = dict.fromkeys(Refusal, 0)
         self.alerts: dict[AlertKind, int] = dict.fromkeys(AlertKind, 0)
+        self.silenced = 0
+        """Alerts not told because something that the service depends on is DOWN, which has its own (M-20)."""
         self.folded_runs = 0
 
     def use_table(self, table: MutableMapping[str, bytes], state_of: StateOf | None = None) -> None:
@@ -325,12 +336,20 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 case Remove(entity_id):
                     del self._table[entity_id]
                 case Alert():
-                    self.alerts[fact.kind] += 1
-                    log.warning("alert", kind=fact.kind.value, service=fact.entity_id, why=fact.text)
+                    self._tell(fact)
                 case Late(entity_id):
                     self._late.add(entity_id)
                 case Refuse(_, reason, _):
                     self.refused[reason] += 1
+
+    def _tell(self, alert: Alert) -> None:
+        roots = self._roots_of(alert.entity_id) if alert.kind in BAD_NEWS else ()
+        if roots:
+            self.silenced += 1
+            log.info("alert explained", kind=alert.kind.value, service=alert.entity_id, roots=list(roots))
+            return
+        self.alerts[alert.kind] += 1
+        log.warning("alert", kind=alert.kind.value, service=alert.entity_id, why=alert.text)
 
 
 def _unknown(facts: Iterable[Fact]) -> set[EntityId]:

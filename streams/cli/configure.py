@@ -77,7 +77,10 @@ def bind(
     shadow: Annotated[str | None, typer.Option(help="yes: probed and shown, but never counts. Default no.")] = None,
     **common: Any,
 ) -> None:
-    """Bind a monitor to a service, group or member; a service or group to a vserver; a node group to any of these."""
+    """Bind a monitor to a service, group or member; a service or group to a vserver; a node group to any of these.
+
+    A dependency: `bind service web depends-on service db`. It changes no state; who is DOWN because of it says so.
+    """
     extra = [f"{key}={value}" for key, value in given({"weight": weight, "state": state, "shadow": shadow}).items()]
     Sending(**common).deliver([_spoken(pair_operation, Verb.BIND, [*words, *extra])])
 

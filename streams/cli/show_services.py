@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from schemas.identifiers import NodeId, partition_of, seat_of
+from schemas.dependencies import dependencies, root_causes
+from schemas.identifiers import EntityId, NodeId, partition_of, seat_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
 from schemas.probes import Reason
 from schemas.states import (
@@ -41,22 +43,25 @@ def service_list(known: Knowledge) -> list[Data]:
     "partition", "offset"}, "reason", "domain", "load", "doubt"}`, with `due_at_ms` where time alone will end the
     state, `domain` null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`,
     `load` null or `{"threshold_reached", "load", "round_robin_contribution"}`, `doubt` null or, while a second opinion
-    is asked for, `{"asked", "since_ms", "until_ms"}`; without a state: state "UNKNOWN", cause text "no state
-    yet", and null for what only a state can tell.
+    is asked for, `{"asked", "since_ms", "until_ms"}`, and `"explained_by"`, the names of services that it depends on
+    and that explain why it is DOWN; without a state: state "UNKNOWN", cause text "no state yet", and null for what only
+    a state can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
-    found = [_service(service, known.states.get(entity_id)) for entity_id, service in configured.items()]
-    found += [_told(state) for entity_id, state in known.states.items() if entity_id not in configured]
+    found = [_service(known, service, known.states.get(entity_id)) for entity_id, service in configured.items()]
+    found += [
+        {**_told(state), "explained_by": []} for entity_id, state in known.states.items() if entity_id not in configured
+    ]
     return sorted(found, key=lambda data: str(data["name"]))
 
 
 def service_detail(known: Knowledge, name: str) -> Data | None:
-    """One service: as in the list, and `"enabled"`, `"node_groups"`, `"incarnation"`, `"elected_owner"` (by the view in
-    force), `"position": {"topic", "partition", "next_offset"}` (where its states stand, and how far was read), and
-    `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "shadow", "state", "verdict", "reason",
-    "detail", "count", "outcomes", "response_time_us", "slow", "load", "last_at_ms", "failures": [{"at_ms", "reason",
-    "detail"}]}]`, where `outcomes` has the last probes, newest last: `.` for a success, `x` for a failure; `failures`
-    are the last few, newest first. None if there is no such service.
+    """One service: as in the list, and `"depends_on": [{"name", "state"}]`, `"enabled"`, `"node_groups"`,
+    `"incarnation"`, `"elected_owner"` (by the view in force), `"position": {"topic", "partition", "next_offset"}`
+    (where its states stand, and how far was read), and `"bindings": [{"monitor_id", "monitor_name", "type", "weight",
+    "counts", "shadow", "state", "verdict", "reason", "detail", "count", "outcomes", "response_time_us", "slow", "load",
+    "last_at_ms", "failures": [{"at_ms", "reason", "detail"}]}]`, where `outcomes` has the last probes, newest last: `.`
+    for a success, `x` for a failure; `failures` are the last few, newest first. None if there is no such service.
     """
     service = next((service for service in services(known.entities) if service.name == name), None)
     if service is None:
@@ -65,7 +70,8 @@ def service_detail(known: Knowledge, name: str) -> Data | None:
     told = {} if state is None else {binding.monitor_id: binding for binding in state.bindings}
     partition = partition_of(service.entity_id)
     return {
-        **_service(service, state),
+        **_service(known, service, state),
+        "depends_on": _depends_on(known, service.entity_id),
         "enabled": service.enabled,
         "node_groups": list(service.node_groups),
         "incarnation": state.incarnation if state else None,
@@ -88,7 +94,27 @@ def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:
     return owner_of_kind(kind, seating(known.view), known.view)
 
 
-def _service(service: MonitoredService, state: ServiceState | None) -> Data:
+def _service(known: Knowledge, service: MonitoredService, state: ServiceState | None) -> Data:
+    needed = partial(dependencies, known.entities)
+    roots = root_causes(service.entity_id, needed, partial(_state_of, known))
+    return {**_last(service, state), "explained_by": [known.entities.by_id[root].name for root in roots]}
+
+
+def _depends_on(known: Knowledge, service: EntityId) -> list[Data]:
+    needed = dependencies(known.entities, service)
+    states = [_state_of(known, each) or State.UNKNOWN for each in needed]
+    return [
+        {"name": known.entities.by_id[each].name, "state": state.value}
+        for each, state in zip(needed, states, strict=True)
+    ]
+
+
+def _state_of(known: Knowledge, service: EntityId) -> State | None:
+    state = known.states.get(service)
+    return state.state if state else None
+
+
+def _last(service: MonitoredService, state: ServiceState | None) -> Data:
     if state is not None:
         return _told(state)
     unknown = ("owner", "response_time_us", "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence")

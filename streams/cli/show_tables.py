@@ -63,7 +63,7 @@ SERVICES: Columns = (
     ("response", lambda one, _: (response_text(one["response_time_us"]), PLAIN)),
     ("for", lambda one, now: (_age(one["changed_at_ms"], now), PLAIN)),
     ("told", lambda one, now: (_age(one["updated_at_ms"], now), QUIET)),
-    ("reason", lambda one, _: (one["reason"], QUIET)),
+    ("reason", lambda one, _: (_explained(one) + one["reason"], QUIET)),
 )
 BINDINGS: Columns = (
     ("monitor", lambda one, _: (one["monitor_name"], "bold")),
@@ -195,6 +195,10 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
         yield "at most until", (time_text(one["due_at_ms"]), ATTENTION)
     if one["doubt"]:
         yield "second opinion", (_doubt(one["doubt"]), ATTENTION)
+    if one["explained_by"]:
+        yield "explained by", (f"{', '.join(one['explained_by'])}, DOWN", ATTENTION)
+    if one["depends_on"]:
+        yield "depends on", (", ".join(f"{each['name']} ({each['state']})" for each in one["depends_on"]), PLAIN)
     yield "address", (address_text(one["ip_address"], one["port"]), PLAIN)
     if one["domain"]:
         yield "name", _name(one["domain"], now_ms)
@@ -220,6 +224,11 @@ def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
         yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
     if "choice" in one:
         yield "chooses", (f"{one['choice']['best'] or 'nothing'}: {one['choice']['why']}", "bold")
+
+
+def _explained(one: Data) -> str:
+    """Such as `explained by db; `: what to look at first."""
+    return f"explained by {', '.join(one['explained_by'])}; " if one["explained_by"] else ""
 
 
 def _name(domain: Data, now_ms: int) -> Cell:

@@ -2,7 +2,8 @@
 
 Rule: pure, and checked only as far as it needs no knowledge of the cluster; everything else is the fold's to say. The
 two ends of a binding may come in either order (`bind monitor m to service s`, `bind service s monitor m`): the table
-of bindings knows which one holds the other.
+of bindings knows which one holds the other. Of two services it cannot know, and one that is bound to a group might be
+meant as a member: there the joint must say it (`bind service web depends-on service db`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from schemas.config import Kind, Operation, Setting, Verb
-from schemas.parameters.kinds import BINDINGS, KINDS
+from schemas.parameters.kinds import BINDINGS, DEPENDENCIES, KINDS
 
-JOINTS = frozenset({"to", "from", "on", "with"})
+DEPENDS_ON = "depends-on"
+JOINTS = frozenset({"to", "from", "on", "with", DEPENDS_ON})
 
 
 class Misspoken(Exception):
@@ -58,5 +60,17 @@ def pair_operation(verb: Verb, words: Sequence[str]) -> Operation:
         raise Misspoken("say two entities by kind and name, such as: monitor http-web to service web1")
     one, other = (kind_of(ends[0]), ends[1]), (kind_of(ends[2]), ends[3])
     holder, bound = (one, other) if (one[0], other[0]) in BINDINGS else (other, one)
+    dependent = DEPENDS_ON in (word.lower() for word in words)
+    if dependent and (one[0], other[0]) not in DEPENDENCIES:
+        raise Misspoken("a service, service-group or member depends on a service: service web depends-on service db")
+    if not dependent and (holder[0], bound[0]) in DEPENDENCIES:
+        raise Misspoken(_which_depends(verb, holder, bound))
     settings = settings_from(word for word in words if "=" in word)
     return Operation(verb, holder[0], holder[1], settings, bound[0], bound[1])
+
+
+def _which_depends(verb: Verb, holder: tuple[Kind, str], bound: tuple[Kind, str]) -> str:
+    noun = KINDS[holder[0]].noun.replace(" ", "-")
+    say = f"say which depends on which: {verb.value.lower()} {noun} {holder[1]} depends-on service {bound[1]}"
+    member = f"; a server becomes a member by: add member {holder[1]}/ADDRESS:PORT"
+    return say + (member if holder[0] is Kind.SERVICE_GROUP else "")

@@ -46,6 +46,10 @@ class AlertKind(Enum):
     """The first one that came before it again (monRespTimeoutBelowThresh)."""
 
 
+BAD_NEWS = frozenset({AlertKind.PROBES_FAILED, AlertKind.RESPONSE_SLOW})
+"""Those that a DOWN further down explains."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Something about one binding that people are to hear of, whatever the state. Told once; after a crash, perhaps

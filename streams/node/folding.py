@@ -15,6 +15,7 @@ from structlog import get_logger
 from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
 from schemas.codec import peek_order
+from schemas.dependencies import dependencies, down_roots
 from schemas.identifiers import EntityId, NodeId, ViewId, command_of, is_entity_id
 from schemas.precedence import supersedes
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
@@ -78,7 +79,13 @@ class Folding:
         states, bitmap = host.replicas.states, host.replicas.paths
         self.paths = PathFolding(inventory, bitmap, states.state_of, host.lease.holds, host.loop.call_later)
         self.folds = Folds(
-            host.outbox, inventory.config_of, self._owner_of, host.now_ms, self._second_of, self.paths.reach_of
+            host.outbox,
+            inventory.config_of,
+            self._owner_of,
+            host.now_ms,
+            self._second_of,
+            self.paths.reach_of,
+            self._roots_of,
         )
         self.paths.folds = self.folds
         self.fold_agent = FoldAgent(self.folds, host.views.reach, host.lease.holds, host.quarantine)
@@ -182,6 +189,10 @@ class Folding:
     def _is_read(self, service: EntityId) -> bool:
         """Whether the command that added the service was read here: if not, it is new, not gone. No id: none did."""
         return not is_entity_id(service) or command_of(service) <= self._host.revision
+
+    def _roots_of(self, service_id: EntityId) -> tuple[EntityId, ...]:
+        needed = partial(dependencies, self._host.monitoring.inventory.entities)
+        return down_roots(service_id, needed, self._host.replicas.states.state_of)
 
     def _owner_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
         known = self._host.monitoring.inventory.placeables.get(service_id)

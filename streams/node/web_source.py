@@ -192,6 +192,7 @@ class NodeSource:
             fold_runs=node.folding.folds.folded_runs,
             refused={reason.value: count for reason, count in node.folding.folds.refused.copy().items()},
             alerts={kind.value: count for kind, count in node.folding.folds.alerts.copy().items()},
+            silenced_alerts=node.folding.folds.silenced,
             quarantined=node.quarantine.count,
             stale_states=node.replicas.states.rejected,
             group_restarts=node.group.restarts,

@@ -106,6 +106,7 @@ def _totals(counters: Counters) -> Iterator[Metric]:
     yield alerts
     for name, text, value in (
         ("watchbill_fold_runs", "Probe runs folded.", counters.fold_runs),
+        ("watchbill_alerts_silenced", "Alerts explained by another service's DOWN.", counters.silenced_alerts),
         ("watchbill_quarantined", "Records that could not be read.", counters.quarantined),
         ("watchbill_stale_states", "State records ignored because a newer one was held.", counters.stale_states),
         ("watchbill_group_restarts", "Times that the consumer group was joined anew.", counters.group_restarts),

@@ -16,6 +16,8 @@ from itertools import islice
 from operator import attrgetter
 from typing import TypeVar
 
+from schemas.dependencies import dependencies, root_causes
+from schemas.identifiers import EntityId
 from schemas.inventory.services import MonitorBinding, MonitoredService
 from schemas.reach import OnNode, service_reach
 from schemas.states import BindingState, BindingVerdict, Cause, PathMonitoring, ProbeFailure, ServiceState, State
@@ -46,7 +48,7 @@ def services_page(source: Source, pairs: Pairs) -> Answer:
         if len(rows) == query.limit:
             next_after = rows[-1]["name"]
             break
-        rows.append(brief(service, state, age_s))
+        rows.append({**brief(service, state, age_s), "explained_by": explained_by(source, service.entity_id)})
     return Answer(200, {"states_age_s": age_s, "count": len(rows), "next_after": next_after, "services": rows})
 
 
@@ -61,7 +63,35 @@ def one_service(source: Source, pairs: Pairs, name: str) -> Answer:
         return not_there(name[:VALUE_CHARACTERS], services)
     record = source.state_of(found.entity_id)
     body = {**detail(found, record, seconds(source.states_age_s())), **reached(source, found, record)}
-    return Answer(200, {**body, "inline": [inline(judged) for judged in source.inline_of(found.entity_id)]})
+    return Answer(
+        200,
+        {
+            **body,
+            "depends_on": depends_on(source, found.entity_id),
+            "explained_by": explained_by(source, found.entity_id),
+            "inline": [inline(judged) for judged in source.inline_of(found.entity_id)],
+        },
+    )
+
+
+def depends_on(source: Source, service: EntityId) -> list[Json]:
+    """What it depends on directly (M-20)."""
+    entities = source.entities()
+    needed = [(entities.by_id[each].name, source.state_of(each)) for each in dependencies(entities, service)]
+    return [{"name": name, "state": (state.state if state else State.UNKNOWN).value} for name, state in needed]
+
+
+def explained_by(source: Source, service: EntityId) -> list[str]:
+    """The services that explain why it is DOWN, by name; none if it is not, or is the root itself (M-20)."""
+    entities = source.entities()
+
+    def state_of(each: EntityId) -> State | None:
+        told = source.state_of(each)
+        return told.state if told else None
+
+    if not dependencies(entities, service):
+        return []
+    return [entities.by_id[root].name for root in root_causes(service, partial(dependencies, entities), state_of)]
 
 
 def reached(source: Source, service: MonitoredService, record: ServiceState | None) -> Json:

@@ -72,6 +72,8 @@ class Counters:
     refused: Mapping[str, int]
     alerts: Mapping[str, int]
     """Reports and claims that the fold did not take, by reason."""
+    silenced_alerts: int
+    """Alerts that a DOWN of something further down explains, which has its own (M-20)."""
     quarantined: int
     stale_states: int
     group_restarts: int

@@ -140,6 +140,27 @@ def test_L5_a_program_chooses_in_ten_lines_and_over_http(stage: Stage, capsys: p
         assert (status, answer["best"]["entity_id"], answer["method"]) == (200, held.entity_id, "LRTM")
 
 
+def test_M20_a_service_that_is_down_because_of_another_one_names_it(stage: Stage) -> None:
+    cluster = stage.cluster
+    cluster.add_services(["base", "middle", "top"], "tcp")
+    cluster.apply(
+        Operation(Verb.BIND, Kind.SERVICE, "top", {}, Kind.SERVICE, "middle"),
+        Operation(Verb.BIND, Kind.SERVICE, "middle", {}, Kind.SERVICE, "base"),
+    )
+    cluster.wait_states(["base", "middle", "top"], State.UP)
+    for name in ("base", "top"):
+        cluster.targets[name].become(Ailment.CLOSED)
+        cluster.wait_state(name, State.DOWN)
+    assert cluster.state("middle") is State.UP, "a dependency changes no state"
+    for site in stage.sites.values():
+        page = site.ask("/api/services/top")[1]
+        assert (page["explained_by"], page["depends_on"]) == (["base"], [{"name": "middle", "state": "UP"}])
+        assert site.ask("/api/services/base")[1]["explained_by"] == []
+    refused = cluster.send(Operation(Verb.RM, Kind.SERVICE, "base", {}))
+    assert not refused.accepted
+    assert 'service "middle" depends on service "base"' in refused.rejections[0].message
+
+
 def test_M13_a_server_that_begins_to_answer_errors_goes_down_by_haproxys_word(stage: Stage) -> None:
     cluster = stage.cluster
     cluster.apply(

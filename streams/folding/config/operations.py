@@ -15,7 +15,8 @@ from schemas.identifiers import EntityId
 from schemas.inventory.entities import Entities
 from schemas.inventory.names import MEMBER_RULE, NAME_RULE, is_name, member_name
 from schemas.parameters.checking import check_added, check_changed
-from schemas.parameters.kinds import BINDINGS, KINDS, NO_PARAMETERS, table_of
+from schemas.parameters.kinds import BINDINGS, DEPENDENCIES, KINDS, NO_PARAMETERS, table_of
+from streams.folding.config.circles import circle_of
 from streams.folding.config.overlay import Draft, Overlay
 from streams.folding.config.suggestions import nearest
 
@@ -125,12 +126,23 @@ def _rm(work: Work, operation: Operation, _: EntityId) -> Faults:
     holders = [holder for holder in referring if holder.kind is not Kind.MEMBER or draft.kind is not Kind.SERVICE_GROUP]
     if holders:
         draft.doubtful = True
-        return [f"{called(draft.kind, draft.name)} is still bound to {_listed(holders)}: unbind it there first"]
+        return [_still_held(draft, holders)]
     work.name(draft)
     for member in referring:
         work.overlay.remove(member)
     work.overlay.remove(draft)
     return []
+
+
+def _still_held(draft: Draft, holders: list[Draft]) -> str:
+    """Who depends on it is told apart: those would lose what they need."""
+    dependent = [holder for holder in holders if (holder.kind, draft.kind) in DEPENDENCIES]
+    others = [holder for holder in holders if (holder.kind, draft.kind) not in DEPENDENCIES]
+    name = called(draft.kind, draft.name)
+    texts = [f"{name} is still bound to {_listed(others)}"] if others else []
+    if dependent:
+        texts.append(f"{_listed(dependent)} {'depends' if len(dependent) == 1 else 'depend'} on {name}")
+    return f"{' and '.join(texts)}: unbind it there first"
 
 
 def _listed(holders: list[Draft]) -> str:
@@ -171,7 +183,7 @@ def _bind(work: Work, operation: Operation, _: EntityId) -> Faults:
     if isinstance(found, list):
         return found
     holder, bound = found
-    what = f"{called(bound.kind, bound.name)} bound to {called(holder.kind, holder.name)}"
+    what = _tie(holder, bound)
     work.name(holder)
     now = holder.bindings.get(bound.entity_id)
     if now is None and len(holder.bindings) >= BINDINGS_PER_ENTITY:
@@ -179,12 +191,22 @@ def _bind(work: Work, operation: Operation, _: EntityId) -> Faults:
     checked = check_added(BINDINGS[(holder.kind, bound.kind)], operation.settings)
     if checked.faults:
         return [f"{what}: {fault}" for fault in checked.faults]
+    circle = circle_of(work.overlay, holder, bound) if now is None else []
+    if circle:
+        return [f"{what}: {' depends on '.join(circle)}: a circle has no root to look at; leave one of these out"]
     weight = checked.kept.get("weight", now.weight if now else 1)
     shadow = checked.kept.get("shadow", now is not None and now.shadow) is True
     enabled = checked.kept["state"] == "ENABLED" if "state" in checked.kept else now is None or now.enabled
     assert isinstance(weight, int)
     work.overlay.bind(holder, BoundTo(bound.kind, bound.entity_id, weight, enabled, shadow))
     return []
+
+
+def _tie(holder: Draft, bound: Draft) -> str:
+    """How messages call a binding."""
+    if (holder.kind, bound.kind) in DEPENDENCIES:
+        return f"{called(holder.kind, holder.name)} depending on {called(bound.kind, bound.name)}"
+    return f"{called(bound.kind, bound.name)} bound to {called(holder.kind, holder.name)}"
 
 
 def _unbind(work: Work, operation: Operation, _: EntityId) -> Faults:
@@ -195,6 +217,8 @@ def _unbind(work: Work, operation: Operation, _: EntityId) -> Faults:
     work.name(holder)
     if holder.bindings.pop(bound.entity_id, None) is None and not (holder.doubtful or bound.doubtful):
         what = f"{called(bound.kind, bound.name)} is not bound to {called(holder.kind, holder.name)}"
+        if (holder.kind, bound.kind) in DEPENDENCIES:
+            what = f"{called(holder.kind, holder.name)} does not depend on {called(bound.kind, bound.name)}"
         return [f"{what}: nothing to unbind; leave this operation out, or mend the names"]
     return []
 

@@ -36,6 +36,8 @@ class Desk:
     owner: Callable[[EntityId, ViewId], NodeId | None] = lambda service, view: B0
     now_ms: int = 9_000
     second: NodeId | None = None
+    roots: dict[EntityId, tuple[EntityId, ...]] = field(default_factory=dict)
+    """What is DOWN among all that a service depends on."""
     folds: Folds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,7 @@ class Desk:
             lambda service, view: self.owner(service, view),
             lambda: self.now_ms,
             lambda service, view: self.second,
+            roots_of=lambda service: self.roots.get(service, ()),
         )
         self.folds.use_table(self.table)
         self.folds.assigned([HERE])

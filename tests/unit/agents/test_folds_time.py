@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace as changed
 
+from schemas.identifiers import EntityId
 from schemas.probes import Verdict
 from schemas.states import State
 from streams.folding.facts import AlertKind
@@ -168,3 +169,17 @@ def response_us(desk: Desk) -> int | None:
     state = desk.state()
     assert state is not None
     return state.response_time_us
+
+
+def test_M20_an_alert_of_a_service_whose_root_is_down_is_not_told() -> None:
+    desk = Desk()
+    desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], alert_retries=2, slow_above_us=500),))
+    desk.roots[WEB] = (EntityId("9-0"),)
+    desk.take(probed(1, response_us=900))
+    desk.take(probed(2, Verdict.DOWN, run=2, count=2))
+    assert (set(desk.folds.alerts.values()), desk.folds.silenced) == ({0}, 2)
+    desk.take(probed(3, run=3, response_us=100))
+    assert desk.folds.alerts[AlertKind.RESPONSE_IN_TIME] == 1, "good news is told all the same"
+    desk.roots.clear()
+    desk.take(probed(4, Verdict.DOWN, run=4, count=2))
+    assert (desk.folds.alerts[AlertKind.PROBES_FAILED], desk.folds.silenced) == (1, 2)

@@ -162,7 +162,10 @@ def test_what_is_already_so_is_accepted_and_changes_nothing(fold: ConfigFold) ->
             "bind service web1 monitor http-wep",
             'monitor "http-wep" does not exist: add it first, or mend the name (did',
         ),
-        ("bind service web1 service web2", "a service cannot be bound to a service: bound to it can be: monitor, node"),
+        (
+            "bind service web1 vserver shop",
+            "a vserver cannot be bound to a service: bound to it can be: monitor, service, node",
+        ),
         ("bind monitor tcp service web1", "a service cannot be bound to a monitor: nothing can"),
         ("bind service web1 monitor tcp weight=101", 'weight cannot be "101": it is a whole number from 1 to 100'),
         ("bind service web1 node_group east weight=2", '"weight" is not a parameter here: there is nothing to set'),

@@ -107,7 +107,9 @@ class FakeSource:
     statuses: Sequence[NodeStatus] = ()
     log: Sequence[JudgedView] = ()
     known: Health = field(default_factory=healthy)
-    totals: Counters = field(default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 1, 0, 0, 0))
+    totals: Counters = field(
+        default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 6, 1, 0, 0, 0)
+    )
     asked: list[str] = field(default_factory=list)
     configured: Entities = field(default_factory=Entities)
     judged: Mapping[EntityId, Sequence[InlineJudgement]] = field(default_factory=dict)

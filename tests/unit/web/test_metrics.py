@@ -45,6 +45,7 @@ def test_every_figure_is_there() -> None:
         "watchbill_outbox_pending": 3,
         "watchbill_engines_alive": 2,
         "watchbill_fold_runs_total": 40,
+        "watchbill_alerts_silenced_total": 6,
         "watchbill_quarantined_total": 1,
         "watchbill_stale_states_total": 0,
         "watchbill_group_restarts_total": 0,

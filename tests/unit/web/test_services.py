@@ -56,6 +56,7 @@ def test_a_row_has_the_fields_of_the_record() -> None:
                     "partition": 3,
                     "offset": 100,
                 },
+                "explained_by": [],
             }
         ],
     }
