@@ -39,6 +39,7 @@ VERBS = (
     VerbRow("init", "streams.cli.init", "init", "Create the cluster's topics, or verify them.", RUN),
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
     VerbRow("apply", "streams.cli.apply", "apply", "Make the cluster what a file says.", CONFIGURE),
+    VerbRow("export", "streams.cli.export", "export", "Write the configuration as such a file.", CONFIGURE),
     VerbRow("add", "streams.cli.configure", "add", "Add a service, monitor, group, member, vserver.", CONFIGURE),
     VerbRow("set", "streams.cli.configure", "set_", "Change settings.", CONFIGURE),
     VerbRow("rm", "streams.cli.configure", "rm", "Remove.", CONFIGURE),

@@ -81,6 +81,7 @@ def test_a_node_answers_commands_and_their_entities_can_be_read(
         assert 'node group "east" exists already' in refused.rejections[0].message
         applies_a_file(watchbill, file)
         says_why_not(watchbill, file)
+        exports_what_applies(watchbill, tmp_path / "backup.yaml")
     entities = read_entities(broker.bootstrap, cluster)
     web1 = entities.find(Kind.SERVICE, "front")
     assert web1 is not None
@@ -101,6 +102,16 @@ def applies_a_file(watchbill: Verbs, file: Path) -> None:
     assert (code, "nothing to change" in out) == (0, True)
     assert watchbill("bind", "monitor", "tcp", "to", "service", "web1", "--weight", "20")[0] == 0
     assert watchbill("rename", "service", "web1", "front")[0] == 0
+
+
+def exports_what_applies(watchbill: Verbs, backup: Path) -> None:
+    code, out, err = watchbill("export")
+    assert (code, err) == (0, "")
+    assert "front: {address: 127.0.0.1, port: 9, state: DISABLED, monitors: {tcp: {weight: 20}}}" in out
+    assert watchbill("export", "-f", str(backup))[0] == 0
+    assert backup.read_text() == out
+    code, told, _ = watchbill("apply", "-f", str(backup), "--prune", "--dry-run")
+    assert (code, "nothing to change" in told) == (0, True)
 
 
 def says_why_not(watchbill: Verbs, file: Path) -> None:

@@ -63,9 +63,34 @@ def parrot(seen: list[bytes], before: bytes, after: bytes = b"\r\n\r\n") -> Hand
     return handle
 
 
+def ftp(seen: list[bytes]) -> Handler:
+    """Asks for a password, and says of it that it is wrong."""
+
+    def handle(connection: socket.socket, _: threading.Event) -> None:
+        connection.sendall(b"220 ready\r\n")
+        while request := seen_by(connection, seen):
+            known = request.upper().startswith(b"PASS")
+            connection.sendall(b"530 not " + request[5:] if known else b"331 who are you\r\n")
+
+    return handle
+
+
+def ldap(seen: list[bytes]) -> Handler:
+    """Refuses a bind (invalidCredentials) with the password in its diagnostic message (RFC 4511, 4.2.2)."""
+
+    def handle(connection: socket.socket, _: threading.Event) -> None:
+        request = seen_by(connection, seen)
+        said = b"no such password " + b" ".join(re.findall(rb"canary[-0-9a-f]*", request))
+        result = b"\x0a\x01\x31\x04\x00\x04" + bytes([len(said)]) + said
+        answer = request[2:5] + b"\x61" + bytes([len(result)]) + result
+        connection.sendall(b"\x30" + bytes([len(answer)]) + answer)
+
+    return handle
+
+
 @pytest.fixture
 def seen() -> dict[str, list[bytes]]:
-    return {name: [] for name in ("strict", "status", "body", "redis")}
+    return {name: [] for name in SERVICES}
 
 
 @pytest.fixture
@@ -76,7 +101,7 @@ def secretive(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Cluster]:
-    """A node with two secrets and four services whose targets learn them."""
+    """A node with two secrets, and services whose targets learn them."""
     folder = tmp_path / "secrets"
     folder.mkdir()
     (folder / "token").write_text(f"{TOKEN}\n")
@@ -88,6 +113,8 @@ def secretive(
         "status": parrot(seen["status"], b"HTTP/1.1 500 "),
         "body": parrot(seen["body"], b"HTTP/1.1 200 OK\r\n\r\n", b""),
         "redis": parrot(seen["redis"], b"-ERR unknown password ", b"\r\n"),
+        "ftp": ftp(seen["ftp"]),
+        "ldap": ldap(seen["ldap"]),
     }
     with ExitStack() as stack:
         cluster = stack.enter_context(prepared(broker.bootstrap, cluster_name, tmp_path / "logs"))
@@ -101,6 +128,8 @@ def secretive(
             add_monitor("status", "HTTP", **header),
             add_monitor("body", "HTTP-ECV", recv="all is well", **header),
             add_monitor("redis", "REDIS", password_ref="env:WATCHBILL_SECRET_REDIS"),
+            add_monitor("ftp", "FTP", user_name="guest", password_ref="env:WATCHBILL_SECRET_REDIS"),
+            add_monitor("ldap", "LDAP", bind_dn="cn=probe", password_ref="env:WATCHBILL_SECRET_REDIS"),
         )
         for name, handler in handlers.items():
             port = stack.enter_context(serving(handler))
@@ -110,17 +139,19 @@ def secretive(
 
 def test_a_secret_is_found_nowhere_but_at_its_target(secretive: Cluster, seen: dict[str, list[bytes]]) -> None:
     secretive.wait_state("strict", State.UP)
-    secretive.wait_states(("status", "body", "redis"), State.DOWN)
+    secretive.wait_states(SERVICES[1:], State.DOWN)
     with pytest.raises(SecretWritten):
         secretive.send(Operation(Verb.SET, Kind.MONITOR, "redis", {"password_ref": WRITTEN}))
     with pytest.raises(SecretWritten):
         secretive.send(Operation(Verb.SET, Kind.MONITOR, "body", {"custom_headers": f"Authorization: {WRITTEN}"}))
-    for name, secret in (("strict", TOKEN), ("status", TOKEN), ("body", TOKEN), ("redis", PASSWORD)):
+    for name in SERVICES:
+        secret = TOKEN if name in ("strict", "status", "body") else PASSWORD
         assert any(secret.encode() in request for request in seen[name]), f"{name} was never told its secret"
     places = dict(everything(secretive))
     assert any(b"file:token" in content for place, content in places.items() if CONFIG_COMMANDS.name in place)
     assert b"[secret]" in places["/api/services/redis"], "no detail quotes the target: the canary proves nothing"
-    assert b"[secret]" in places["/api/services/status"]
+    for name in ("status", "ftp", "ldap"):
+        assert b"[secret]" in places[f"/api/services/{name}"], name
     leaks = [place for place, content in places.items() if needles().search(content)]
     assert not leaks, leaks
 
@@ -152,7 +183,7 @@ def everything(cluster: Cluster) -> Iterator[tuple[str, bytes]]:
         yield f"command line of {process.pid}", " ".join(process.cmdline()).encode()
 
 
-SERVICES = ("strict", "status", "body", "redis")
+SERVICES = ("strict", "status", "body", "redis", "ftp", "ldap")
 
 
 def shown(cluster: Cluster, *words: str) -> bytes:
