@@ -61,7 +61,7 @@ def withheld(grounds: Doubted, state: State) -> State:
     record = grounds.record
     if grounds.doubt is None or state is not State.DOWN or record is None:
         return state
-    return record.state
+    return record.state if record.state in SERVING else State.UP  # not what a path has made of it meanwhile
 
 
 def is_unanswered(doubt: Doubt, now_ms: int) -> bool:

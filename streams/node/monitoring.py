@@ -71,7 +71,16 @@ class Monitoring:
         self.internal = Internal(identity, self.inventory, now_ms)
         self.watches = Watches(identity.node_id, identity.incarnation, self._last_state, clustering)
         node = identity.node_id
-        self.own_health = OwnHealth(node, self.inventory, self.watches, replica, suspects, on_doubt, time.monotonic)
+        self.own_health = OwnHealth(
+            node,
+            self.inventory,
+            self.watches,
+            replica,
+            suspects,
+            on_doubt,
+            time.monotonic,
+            lambda service: self.paths.only_others_reach(service),
+        )
         self.opinions = Opinions(node, self.watches, replica.get, suspects)
         self.on_configured: list[Callable[[frozenset[EntityId]], None]] = []
         """Called with the services that a command touched."""

@@ -1,8 +1,8 @@
 """Step 6 at run time: whether this node has reason to doubt itself, from its own failures and from what others reach.
 
-Rule: `suspicion` decides; this keeps the failures it decides by, and looks for evidence in what others have told: where
-services are path-monitored, others must have a path that this node lacks; elsewhere, the services of others must be
-mostly UP, without a doubt, and told by nodes that do not doubt themselves. Quiet times cost nothing:
+Rule: `suspicion` decides; this keeps the failures it decides by, and looks for evidence in what others have told: their
+services must be mostly UP, without a doubt, and told by nodes that do not doubt themselves; or they must have a path to
+what this node can neither probe nor ping. Quiet times cost nothing:
 nothing is counted before three services at two addresses fail. `suspect` is asked as results leave, and is of that
 instant. `said`, which the heartbeat tells, needs no evidence, so that where every target dies every node says it and
 none is believed; and it stays for a while, so that the nodes asked have time to hear of it.
@@ -20,7 +20,6 @@ from structlog import get_logger
 
 from schemas.identifiers import EntityId, NodeId
 from schemas.probes import ProbeRun, Verdict
-from schemas.processing import NO_PATHS, ServicePaths
 from schemas.states import ServiceState, State
 from streams.folding.weights import SERVING
 from streams.node.inventory import Inventory
@@ -39,11 +38,6 @@ SAMPLE = 200
 """So many services are counted, of own and of others' ones: thousands would hold up the loop."""
 SAID_S = 5.0
 """How long the heartbeat goes on to tell of a suspicion: longer than its period, and than an opinion takes."""
-
-
-def no_paths(_service: EntityId) -> ServicePaths:
-    """Where no node pings anything."""
-    return NO_PATHS
 
 
 class States(Protocol):
@@ -74,7 +68,7 @@ class OwnHealth:
         suspects: Callable[[], frozenset[NodeId]],
         on_change: Callable[[], None],
         clock: Callable[[], float],
-        paths_of: Callable[[EntityId], ServicePaths] = no_paths,
+        only_others_reach: Callable[[EntityId], bool],
     ) -> None:
         self._node = node
         self._inventory = inventory
@@ -83,7 +77,7 @@ class OwnHealth:
         self._suspects = suspects
         self._on_change = on_change
         self._clock = clock
-        self._paths_of = paths_of
+        self._only_others_reach = only_others_reach
         self._failures: dict[EntityId, _Failure] = {}
         self._looked_s = self._counted_s = self._asked_s = float("-inf")
         self._probed: Counter[int] = Counter()
@@ -175,20 +169,13 @@ class OwnHealth:
         return self._others_reach
 
     def _ask_others(self) -> bool:
-        """Whether others reach what this node does not: by their pings of it, or else by what they say of their own."""
-        by_paths = self._ask_paths()
-        return self._ask_states() if by_paths is None else by_paths
+        """Whether others reach theirs, or ping what this node cannot."""
+        return self._ask_states() or self._ask_paths()
 
-    def _ask_paths(self) -> bool | None:
-        """Whether other nodes have a path to most of what fails here, and this one has none; None: nobody pings it."""
-        known = only_others = 0
-        for service in islice(self._failures, SAMPLE):
-            paths = self._paths_of(service)
-            others = paths.up - {self._node}
-            if others or paths.down - {self._node}:
-                known += 1
-                only_others += bool(others) and self._node not in paths.up
-        return only_others * 2 > known if known else None
+    def _ask_paths(self) -> bool:
+        """Whether other nodes have a path to most of what fails here, and this one's pings of it fail as well."""
+        asked = list(islice(self._failures, SAMPLE))
+        return sum(map(self._only_others_reach, asked)) * 2 > len(asked)
 
     def _ask_states(self) -> bool:
         """Whether the services of nodes that do not doubt themselves are mostly UP, from a sample."""

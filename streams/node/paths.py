@@ -23,7 +23,8 @@ from connectors.kafka.producer import OwnProducer
 from connectors.replica.path_table import PathChange
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.path_monitor import DEFAULT, NAME, TYPE, PathMonitor, path_monitor
-from schemas.probes import PathState, ProbeRun
+from schemas.probes import PathState, ProbeRun, Verdict
+from schemas.processing import ServicePaths
 from schemas.states import BindingVerdict, ServiceState
 from schemas.topics import PATH_REPORTS
 from streams.faust_app.identity import NodeIdentity
@@ -55,6 +56,8 @@ class Reported(Protocol):
     """What the log has of paths: `connectors.replica.paths.PathReplica`."""
 
     def of(self, service: EntityId, node: NodeId) -> PathState: ...
+
+    def paths(self, service: EntityId) -> ServicePaths: ...
 
     def reported_by(self, node: NodeId) -> Sequence[EntityId]: ...
 
@@ -108,6 +111,12 @@ class Paths:
         pinged = self._pinged.get(self._addresses.of(service) or "")
         state = pinged.state if pinged is not None else PathState.UNKNOWN
         return self._reported.of(service, self._node) if state is PathState.UNKNOWN else state
+
+    def only_others_reach(self, service: EntityId) -> bool:
+        """Whether another node reports a path, and this one's last ping failed, whatever its path is judged to be."""
+        pinged = self._pinged.get(self._addresses.of(service) or "")
+        failed = pinged is not None and pinged.fold.verdict is Verdict.DOWN
+        return failed and bool(self._reported.paths(service).up - {self._node})
 
     def view_accepted(self, view: View) -> None:
         """The next view is in force: this run of this node is in it, or not."""

@@ -9,9 +9,9 @@ import pytest
 
 from schemas.codec import decode, encode
 from schemas.identifiers import EntityId, NodeId
-from schemas.probes import ProbeRun, Verdict
-from schemas.states import Doubt, ServiceState, State
-from streams.folding.events import BindingConfig, Opined, ServiceConfig
+from schemas.probes import PathState, ProbeRun, Verdict
+from schemas.states import Doubt, PathMonitoring, ServiceState, State
+from streams.folding.events import BindingConfig, Opined, Reach, ServiceConfig
 from streams.folding.facts import Refusal
 from streams.folding.service import ServiceFold, apply
 from tests.unit.folding.builders import (
@@ -182,6 +182,14 @@ def test_U8_a_doubted_down_is_no_flap() -> None:
         fold.reported(sender(), B0, [failed(31 + 2 * number)], 3_100, B1)
     assert fold.record is not None
     assert (fold.record.state, fold.record.due_at_ms, fold.record.flaps) == (State.UP, None, ())
+
+
+def test_U8_P5_a_path_that_is_lost_and_found_again_leaves_the_doubt_as_it_was() -> None:
+    fold = doubted(replace(CONFIG, path_monitoring=PathMonitoring.TOGETHER))
+    (lost,) = states(fold.paths_changed(Reach(PathState.DOWN, (B0,)), 3_000))
+    assert (lost.state, lost.doubt is not None) == (State.DOWN, True)
+    (found,) = states(fold.paths_changed(Reach(PathState.UP), 4_000))
+    assert (found.state, found.doubt is not None) == (State.UP, True)
 
 
 def test_U8_a_clock_that_was_set_back_asks_anew_and_calls_nothing_down() -> None:

@@ -201,3 +201,19 @@ def test_F3_an_own_report_that_is_not_as_we_said_is_said_again() -> None:
         assert change is not None
         desk.paths.read_back([change])
         assert desk.told() == told
+
+
+def test_U8_what_only_others_reach_is_known_from_the_last_ping_and_their_reports() -> None:
+    desk = inside()
+    web, plain = desk.id_of("web"), desk.id_of("plain")
+    desk.ping(HERE, Verdict.UP)
+    desk.ping(HERE, Verdict.DOWN)
+    assert not desk.paths.only_others_reach(web), "nobody else has said that it does"
+    desk.log.note(web, NodeId("b1"), UP)
+    assert desk.paths.only_others_reach(web), "though three failures make a path DOWN"
+    assert not desk.paths.only_others_reach(plain)
+    desk.ping(HERE, Verdict.UP)
+    assert not desk.paths.only_others_reach(web)
+    desk.ping(HERE, Verdict.DOWN)
+    desk.log.note(web, NodeId("b1"), DOWN)
+    assert not desk.paths.only_others_reach(web)
