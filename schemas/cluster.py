@@ -28,7 +28,8 @@ class NodeStatus:
     """A node's heartbeat. `applied` gives, per topic, the next offset to apply of each partition (T4).
 
     `missing` names what a JOINING node still waits for. `beat` counts within the incarnation, so that a node can tell
-    its own last heartbeat when it comes back (the lease). `suspect`: it doubts itself (U-8).
+    its own last heartbeat when it comes back (the lease). `suspect`: it doubts itself (U-8). `pings` is the
+    kind of socket that its pings get, or why they get none and the cure; empty in what an older release wrote.
     """
 
     node_id: NodeId
@@ -45,6 +46,7 @@ class NodeStatus:
     sent_at_ms: int
     version: str
     suspect: bool = False
+    pings: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,9 @@ def service(
         tables.print_facts(tables.service_facts(one, known.now_ms))
         print()
         tables.print_table(tables.BINDINGS, one["bindings"], known.now_ms)
+        if one["path_monitoring"] != "OFF":
+            print()
+            tables.print_table(tables.ON_NODES, one["nodes"], known.now_ms)
         failures = last_failures(one)
         if failures:
             print()
@@ -159,7 +162,13 @@ def node(
         asked.print_all(tables.NODES, rows, known, "node")
         return
     one = _named(rows, "node_id", name, "node")
-    asked.print_one(one, lambda: tables.print_table(tables.NODES, [one], known.now_ms))
+
+    def show() -> None:
+        tables.print_table(tables.NODES, [one], known.now_ms)
+        print()
+        tables.print_facts(tables.node_facts(one))
+
+    asked.print_one(one, show)
 
 
 @app.command()

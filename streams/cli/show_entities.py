@@ -13,7 +13,9 @@ from typing import Any
 from schemas.candidates import bound_services, chosen
 from schemas.config import ConfigEntity, Kind
 from schemas.identifiers import EntityId
-from schemas.inventory.services import effective
+from schemas.inventory.services import effective, service
+from schemas.inventory.vservers import made
+from schemas.reach import service_reach, vserver_reach
 from schemas.states import State
 from streams.cli.show_read import Knowledge
 
@@ -37,14 +39,33 @@ def vserver_list(known: Knowledge) -> list[Data]:
 
     One: as a monitor, with `"services": [{"kind", "name", "weight", "state"}]` in place of `bound_to` (of a group its
     members, one by one), `"up"`, how many of them are UP, and `"choice": {"best", "why", "order": [...]}`, names, best
-    first; `best` is null where none is UP.
+    first; `best` is null where none is UP. `"node_groups"`, `"processing_set"`: the nodes that can process its traffic,
+    and `"redirects"`: for each other operational node, the one that is to have it, null where there is none.
     """
     found = []
     for vserver in _of_kind(known, Kind.VSERVER):
         bound = list(_services(known, vserver))
         up = sum(one["state"] == "UP" for one in bound)
-        found.append({**_entity(vserver), "services": bound, "up": up, "choice": _choice(known, vserver)})
+        choice = _choice(known, vserver)
+        found.append({**_entity(vserver), "services": bound, "up": up, "choice": choice, **_reach(known, vserver)})
     return found
+
+
+def _reach(known: Knowledge, vserver: ConfigEntity) -> Data:
+    """Who can process its traffic, and where every other operational node sends it (PS-1, PS-2)."""
+    one = made(known.entities, vserver)
+    served = []
+    for chosen_one in one.services:
+        monitored = service(known.entities, chosen_one.entity.entity_id)
+        if monitored is not None and not monitored.internal:
+            record, paths = known.states.get(monitored.entity_id), known.paths_of(monitored.entity_id)
+            served.append(service_reach(monitored, record, known.hosts, paths).served)
+    reach = vserver_reach(vserver.entity_id, one.node_groups, served, known.hosts)
+    return {
+        "node_groups": sorted(one.node_groups),
+        "processing_set": list(reach.processing_set),
+        "redirects": dict(reach.redirects),
+    }
 
 
 def _choice(known: Knowledge, vserver: ConfigEntity) -> Data:
@@ -79,7 +100,7 @@ def _holders(known: Knowledge, monitor: EntityId) -> Iterable[Data]:
 
 
 def _services(known: Knowledge, vserver: ConfigEntity) -> Iterable[Data]:
-    for service, _, weight in bound_services(known.entities, vserver):
-        state = known.states.get(service.entity_id)
+    for bound, _, weight in bound_services(known.entities, vserver):
+        state = known.states.get(bound.entity_id)
         told = state.state if state is not None else State.UNKNOWN
-        yield {"kind": service.kind.value, "name": service.name, "weight": weight, "state": told.value}
+        yield {"kind": bound.kind.value, "name": bound.name, "weight": weight, "state": told.value}

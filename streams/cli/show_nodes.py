@@ -31,8 +31,8 @@ def node_list(known: Knowledge) -> list[Data]:
     One: `{"node_id", "phase", "incarnation", "view_id", "engines", "node_groups", "web_url", "version",
     "started_at_ms", "sent_at_ms", "beat", "missing": [...], "in_view", "partitions": [...], "owned" (services that
     the view in force gives it), "told" (states that name it), "heartbeat_age_ms", "stale", "suspect" (it doubts itself,
-    U-8), "behind": {topic: records}, "behind_records"}`. The `nodes` topic is left out of `behind_records`: every
-    heartbeat is one behind itself.
+    U-8), "pings" (with which socket it pings, or the cure), "behind": {topic: records}, "behind_records"}`. The `nodes`
+    topic is left out of `behind_records`: every heartbeat is one behind itself.
     """
     elected = Counter(elected_owner(known, service) for service in services(known.entities))
     told = Counter(state.owner for state in known.states.values())
@@ -53,6 +53,7 @@ def _status(status: NodeStatus | None) -> Data:
         return {
             "phase": None,
             "suspect": False,
+            "pings": "",
             "missing": [],
             "sent_at_ms": None,
             "web_url": None,
@@ -62,6 +63,7 @@ def _status(status: NodeStatus | None) -> Data:
     return {
         "phase": status.phase.value,
         "suspect": status.suspect,
+        "pings": status.pings,
         "incarnation": status.incarnation,
         "view_id": status.view_id,
         "engines": status.engines,

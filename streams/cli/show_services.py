@@ -15,13 +15,15 @@ from typing import Any
 from schemas.dependencies import dependencies, root_causes
 from schemas.identifiers import EntityId, NodeId, partition_of, seat_of
 from schemas.inventory.services import MonitorBinding, MonitoredService, services
-from schemas.probes import Reason
+from schemas.probes import PathState, Reason
+from schemas.reach import service_reach
 from schemas.states import (
     BindingState,
     BindingVerdict,
     Cause,
     CauseKind,
     DomainInfo,
+    PathMonitoring,
     ProbeFailure,
     ServiceState,
     State,
@@ -58,10 +60,11 @@ def service_list(known: Knowledge) -> list[Data]:
 def service_detail(known: Knowledge, name: str) -> Data | None:
     """One service: as in the list, and `"depends_on": [{"name", "state"}]`, `"enabled"`, `"node_groups"`,
     `"incarnation"`, `"elected_owner"` (by the view in force), `"position": {"topic", "partition", "next_offset"}`
-    (where its states stand, and how far was read), and `"bindings": [{"monitor_id", "monitor_name", "type", "weight",
-    "counts", "shadow", "state", "verdict", "reason", "detail", "count", "outcomes", "response_time_us", "slow", "load",
-    "last_at_ms", "failures": [{"at_ms", "reason", "detail"}]}]`, where `outcomes` has the last probes, newest last: `.`
-    for a success, `x` for a failure; `failures` are the last few, newest first. None if there is no such service.
+    (where its states stand, and how far was read), `"path_state"` (of the record), what `reached` says, and
+    `"bindings": [{"monitor_id", "monitor_name", "type", "weight", "counts", "shadow", "state", "verdict", "reason",
+    "detail", "count", "outcomes", "response_time_us", "slow", "load", "last_at_ms", "failures": [{"at_ms", "reason",
+    "detail"}]}]`, where `outcomes` has the last probes, newest last: `.` for a success, `x` for a failure; `failures`
+    are the last few, newest first. None if there is no such service.
     """
     service = next((service for service in services(known.entities) if service.name == name), None)
     if service is None:
@@ -81,8 +84,25 @@ def service_detail(known: Knowledge, name: str) -> Data | None:
             "partition": partition,
             "next_offset": known.positions[SERVICE_STATES.name][partition],
         },
+        "path_state": (state.path_state if state else PathState.UNKNOWN).value,
+        **reached(known, service, state),
         "bindings": [_binding(bound, told.get(bound.monitor_id)) for bound in service.bindings],
     }
+
+
+def reached(known: Knowledge, service: MonitoredService, state: ServiceState | None) -> Data:
+    """`"path_monitoring"`, `"processing_set": [...]` (PS-1), and `"nodes": [{"node", "path", "state", "redirect"}]`:
+    those that host it, by which state each serves (P-4), and where it sends what it cannot process (PS-2). Nobody of an
+    internal one, which is each node's own affair.
+    """
+    if service.internal:
+        return {"path_monitoring": PathMonitoring.OFF.value, "processing_set": [], "nodes": []}
+    reach = service_reach(service, state, known.hosts, known.paths_of(service.entity_id))
+    nodes = [
+        {"node": each.node, "path": each.path.value, "state": each.state.value, "redirect": each.redirect}
+        for each in reach.nodes
+    ]
+    return {"path_monitoring": reach.monitoring.value, "processing_set": list(reach.processing_set), "nodes": nodes}
 
 
 def elected_owner(known: Knowledge, service: MonitoredService) -> NodeId | None:

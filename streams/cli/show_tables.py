@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from schemas.states import BindingVerdict, State
+from schemas.states import BindingVerdict, PathMonitoring, State
 from streams.cli.show_words import (
     BINDING_STYLES,
     STYLES,
@@ -24,6 +24,7 @@ from streams.cli.show_words import (
     time_text,
     weight_text,
 )
+from streams.folding.paths import MONITORING_WORDS
 
 Data = Mapping[str, Any]
 Cell = tuple[str, str]
@@ -35,6 +36,7 @@ CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "c
 ENDLESS = 1 << 30
 SHORTEST_LAST = 20
 """The last column keeps so much, even if its line is then wrapped."""
+PATH_STYLES = {"UP": "green", "DOWN": "red", "UNKNOWN": "dim"}
 ATTENTION, PLAIN, QUIET = "bold yellow", "", "dim"
 
 
@@ -79,6 +81,12 @@ BINDINGS: Columns = (
     ("slow", lambda one, _: (_yes(one["slow"]), ATTENTION if one["slow"] else QUIET)),
     ("last told", lambda one, now: (_age(one["last_at_ms"], now), PLAIN)),
     ("detail", lambda one, _: (one["detail"], QUIET)),
+)
+ON_NODES: Columns = (
+    ("node", lambda one, _: (one["node"], "bold")),
+    ("path", lambda one, _: (one["path"], PATH_STYLES[one["path"]])),
+    ("serves by", lambda one, _: _state(one["state"])),
+    ("sends its traffic to", lambda one, _: (one["redirect"] or "-", PLAIN)),
 )
 FAILURES: Columns = (
     ("last failures of", lambda one, _: (one["monitor_name"], "bold")),
@@ -137,6 +145,7 @@ VSERVERS: Columns = (
     ("method", lambda one, _: (str(one["settings"].get("method", "-")), PLAIN)),
     ("enabled", lambda one, _: (_yes(one["enabled"]), PLAIN if one["enabled"] else ATTENTION)),
     ("services up", lambda one, _: (f"{one['up']} of {len(one['services'])}", PLAIN)),
+    ("processed by", lambda one, _: _processed_by(one)),
 )
 BOUND_SERVICES: Columns = (
     ("service", lambda one, _: (one["name"], "bold")),
@@ -207,6 +216,9 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     if one["load"] is not None:
         yield "load", (load_text(one["load"]), ATTENTION if one["load"]["threshold_reached"] else PLAIN)
     yield "owner", (_owner(one), PLAIN)
+    if one["path_monitoring"] != "OFF":
+        yield "paths", (MONITORING_WORDS[PathMonitoring(one["path_monitoring"])], PLAIN)
+        yield "processed by", _processed_by(one)
     yield "view, sequence", (f"{_dash(one['view_id'])}, {_dash(one['sequence'])}", PLAIN)
     yield "cause", (f"{cause['kind']}: {cause['text']}", PLAIN)
     if cause["topic"]:
@@ -216,12 +228,21 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     yield "last told", (f"{_age(one['updated_at_ms'], now_ms)} ago" if one["updated_at_ms"] else "never", PLAIN)
 
 
+def node_facts(one: Data) -> Iterable[tuple[str, Cell]]:
+    """One node, what its row has no room for."""
+    yield "pings with", (one["pings"] or "not told", ATTENTION if one["pings"].startswith("none") else PLAIN)
+
+
 def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
     """One monitor or vserver: its settings, those that were given in bold."""
     yield "name", (f"{one['name']} (id {one['entity_id']})", "bold")
     yield "enabled", (_yes(one["enabled"]), PLAIN)
     for key, value in one["settings"].items():
         yield key, (_value(value), "bold" if key in one["given"] else PLAIN)
+    if "processing_set" in one:
+        yield "processed by", _processed_by(one)
+        for node, to in one["redirects"].items():
+            yield f"from {node}", (f"to {to}" if to else "to nobody", ATTENTION)
     if "choice" in one:
         yield "chooses", (f"{one['choice']['best'] or 'nothing'}: {one['choice']['why']}", "bold")
 
@@ -229,6 +250,11 @@ def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:
 def _explained(one: Data) -> str:
     """Such as `explained by db; `: what to look at first."""
     return f"explained by {', '.join(one['explained_by'])}; " if one["explained_by"] else ""
+
+
+def _processed_by(one: Data) -> Cell:
+    nodes = one["processing_set"]
+    return (", ".join(nodes), PLAIN) if nodes else ("nobody", ATTENTION)
 
 
 def _name(domain: Data, now_ms: int) -> Cell:

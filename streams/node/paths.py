@@ -10,6 +10,7 @@ others probe: then a node that cannot reach Kafka's owner either would serve by 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +18,8 @@ from typing import Protocol
 from structlog import get_logger
 
 from connectors.engine.binding import Binding
+from connectors.engine.echo import CURE
+from connectors.engine.ping_access import PingAccess, ping_access
 from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
 from connectors.kafka.producer import OwnProducer
@@ -106,6 +109,11 @@ class Paths:
         """How many addresses are pinged now."""
         return len(self._pinged)
 
+    def counts(self) -> dict[str, int]:
+        """Addresses that are pinged, by the state of the path. From any thread."""
+        seen = Counter(pinged.state for pinged in list(self._pinged.values()))
+        return {state.value: seen[state] for state in PathState}
+
     def path_of(self, service: EntityId) -> PathState:
         """This node's own path to a service: what its pings say, and before they do, what it last reported."""
         pinged = self._pinged.get(self._addresses.of(service) or "")
@@ -133,6 +141,8 @@ class Paths:
         self.reports.begin(held)
         self.reports.put([service for service in held if service not in self._addresses], PathState.UNKNOWN)
         self._begin(self._addresses.all())
+        if self._pinged and ping_access() is PingAccess.NONE:
+            log.warning("this node may not ping, so its paths stay unknown", cure=CURE)
 
     def configured(self, services: Iterable[EntityId]) -> None:
         """Whole commands came: these services were touched, and perhaps the path monitor itself."""

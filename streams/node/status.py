@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import Protocol
 
+from connectors.engine.ping_access import access_text, ping_access
 from schemas.cluster import NodeStatus, Phase
 from streams.faust_app.identity import NodeIdentity
 from streams.node.monitoring import Monitoring
@@ -51,4 +52,5 @@ def status_of(node: Beating, beat: int) -> NodeStatus:
         sent_at_ms=time.time_ns() // 1_000_000,
         version=VERSION,
         suspect=node.monitoring.own_health.said,
+        pings=access_text(ping_access()),
     )

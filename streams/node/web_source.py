@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from connectors.engine.ping_access import ping_access
 from connectors.engine.pool import EnginePool
 from connectors.kafka.settings import KafkaAccess
 from connectors.probes.inline import Traffic
@@ -183,6 +184,8 @@ class NodeSource:
             engines=tuple(statistics for _, statistics in sorted(node.engines.statistics.copy().items())),
             tasks=node.engines.tasks.statistics,
             outbox_pending=len(node.outbox),
+            ping=ping_access(),
+            paths=node.monitoring.paths.counts(),
         )
 
     def counters(self) -> Counters:
@@ -197,6 +200,7 @@ class NodeSource:
             stale_states=node.replicas.states.rejected,
             group_restarts=node.group.restarts,
             lease_expiries=node.lease.expiries,
+            path_reports=node.monitoring.paths.reports.sent,
         )
 
     def _opened(self) -> TransitionReplica | None:

@@ -11,6 +11,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict
 
+from connectors.engine.echo import CURE
+from connectors.engine.ping_access import PingAccess
 from schemas.cluster import Phase
 from streams.web.answers import Answer, Json, iso, refused, seconds, time_pair
 from streams.web.parameters import Pairs, no_parameters
@@ -79,4 +81,9 @@ def _facts(health: Health, now_ms: int) -> Json:
         "engines": [asdict(engine) for engine in health.engines],
         "tasks": asdict(health.tasks),
         "outbox_pending": health.outbox_pending,
+        "paths": {
+            "pings_with": health.ping.value,
+            "cure": CURE if health.ping is PingAccess.NONE else None,
+            "addresses": dict(health.paths),
+        },
     }

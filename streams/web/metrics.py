@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from connectors.engine.ping_access import PingAccess
 from schemas.cluster import Phase
 from schemas.identifiers import EntityId
 from schemas.states import State
@@ -46,6 +47,7 @@ class NodeCollector(Collector):
         yield from _services(source)
         yield from _cluster(source, health)
         yield from _standing(source, health)
+        yield from _paths(health)
         yield from _engines(health)
         yield from _totals(counters)
 
@@ -81,6 +83,12 @@ def _standing(source: Source, health: Health) -> Iterator[Metric]:
         yield GaugeMetricFamily(name, text, float(value))
 
 
+def _paths(health: Health) -> Iterator[Metric]:
+    yield _gauges("watchbill_paths", "Addresses that this node pings, by its path.", "state", health.paths.items())
+    given = [(access.value, float(access is health.ping)) for access in PingAccess]
+    yield _gauges("watchbill_ping_socket", "1 for the kind of socket that a ping gets.", "kind", given)
+
+
 def _engines(health: Health) -> Iterator[Metric]:
     probes = CounterMetricFamily("watchbill_probes", "Probes begun since the engine started.", labels=["engine"])
     lag = GaugeMetricFamily(
@@ -111,6 +119,7 @@ def _totals(counters: Counters) -> Iterator[Metric]:
         ("watchbill_stale_states", "State records ignored because a newer one was held.", counters.stale_states),
         ("watchbill_group_restarts", "Times that the consumer group was joined anew.", counters.group_restarts),
         ("watchbill_lease_expiries", "Times that the lease ran out.", counters.lease_expiries),
+        ("watchbill_path_reports", "Reports of this node's paths.", counters.path_reports),
     ):
         yield CounterMetricFamily(name, text, value)
 

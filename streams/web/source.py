@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from connectors.engine.ping_access import PingAccess
 from connectors.engine.statistics import EngineStatistics
 from connectors.probes.inline import Traffic
 from connectors.replica.transitions import Step
@@ -62,6 +63,9 @@ class Health:
     tasks: EngineStatistics
     """The probes that run as tasks in the node's own process: DNS, FTP, scripts."""
     outbox_pending: int
+    ping: PingAccess
+    paths: Mapping[str, int]
+    """Addresses that this node pings, by the state of its path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Counters:
     stale_states: int
     group_restarts: int
     lease_expiries: int
+    path_reports: int
 
 
 @dataclass(frozen=True, slots=True)

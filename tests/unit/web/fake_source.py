@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connectors.engine.ping_access import PingAccess
 from connectors.engine.statistics import EngineStatistics
 from connectors.probes.inline import Traffic
 from connectors.replica.transitions import Step
@@ -88,6 +89,8 @@ def healthy() -> Health:
         engines=(engine(0), engine(1)),
         tasks=engine(-1, probes=70),
         outbox_pending=3,
+        ping=PingAccess.RAW_SOCKET,
+        paths={"UP": 2, "DOWN": 1, "UNKNOWN": 0},
     )
 
 
@@ -108,7 +111,7 @@ class FakeSource:
     log: Sequence[JudgedView] = ()
     known: Health = field(default_factory=healthy)
     totals: Counters = field(
-        default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 6, 1, 0, 0, 0)
+        default_factory=lambda: Counters(40, {"DUPLICATE": 2}, {"RESPONSE_SLOW": 3}, 6, 1, 0, 0, 0, path_reports=6)
     )
     asked: list[str] = field(default_factory=list)
     configured: Entities = field(default_factory=Entities)

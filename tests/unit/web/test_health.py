@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from connectors.engine.echo import CURE
+from connectors.engine.ping_access import PingAccess
 from schemas.cluster import Phase
 from streams.web.encoding import encode_answer
 from streams.web.health import health_page
@@ -28,6 +30,13 @@ def test_a_node_that_serves_is_well() -> None:
     assert answer.body["lease"] == {"held": True, "age_s": 0.3}
     assert [engine["engine"] for engine in answer.body["engines"]] == [0, 1]
     assert answer.body["tasks"]["probes"] == 70
+
+
+@pytest.mark.parametrize(("access", "cure"), [(PingAccess.RAW_SOCKET, None), (PingAccess.NONE, CURE)])
+def test_P2_it_says_with_which_socket_it_pings_or_the_cure(access: PingAccess, cure: str | None) -> None:
+    answer = health_page(FakeSource(known=replace(healthy(), ping=access)), ())
+    paths = {"pings_with": access.value, "cure": cure, "addresses": {"UP": 2, "DOWN": 1, "UNKNOWN": 0}}
+    assert (answer.status, answer.body["paths"]) == (200, paths)
 
 
 @pytest.mark.parametrize(

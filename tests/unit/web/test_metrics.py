@@ -50,7 +50,11 @@ def test_every_figure_is_there() -> None:
         "watchbill_stale_states_total": 0,
         "watchbill_group_restarts_total": 0,
         "watchbill_lease_expiries_total": 0,
+        "watchbill_path_reports_total": 6,
     }
+    assert series["watchbill_paths", (("state", "DOWN"),)] == 1
+    assert series["watchbill_ping_socket", (("kind", "raw socket"),)] == 1
+    assert series["watchbill_ping_socket", (("kind", "ping socket"),)] == 0
     assert series["watchbill_probes_total", (("engine", "1"),)] == 1000
     assert series["watchbill_probes_total", (("engine", "tasks"),)] == 70
     assert series["watchbill_engine_lag_seconds", (("engine", "0"),)] == 0.007
