@@ -52,7 +52,7 @@ def test_DR2_dynamic_services_of_different_partitions_have_the_owner_of_the_firs
         assert cluster.owners([name])[name] == by_itself(cluster, entity_id)
 
 
-def test_O5_DR4_when_the_first_is_removed_the_rest_move_together_and_without_a_gap(cluster: Cluster) -> None:
+def test_O5_DR3_DR4_the_rest_follow_when_the_first_is_removed_and_the_new_owner_alone_learns(cluster: Cluster) -> None:
     ids = dict(sorted(cluster.ids(DYNAMIC).items(), key=lambda one: order_of(one[1])))
     first = next(iter(ids))
     before = by_itself(cluster, ids[first])

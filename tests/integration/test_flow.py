@@ -245,7 +245,7 @@ def test_S10_a_record_of_an_older_view_changes_nothing_and_is_buried(flow: Clust
     flow.check_promise(allow_ineffective=True)
 
 
-def test_U5_every_replica_holds_the_same_states_and_every_node_has_applied_them(flow: Cluster) -> None:
+def test_S7_U5_every_replica_holds_the_same_states_and_every_node_has_applied_them(flow: Cluster) -> None:
     flow.apply(Operation(Verb.ADD, Kind.VSERVER, "quiet", {"address": "127.0.0.1", "port": 1}))
     with StateReplica(flow.bootstrap, flow.name) as second, StateReplica(flow.bootstrap, flow.name) as third:
         for replica in (second, third):

@@ -112,3 +112,31 @@ def test_M20_how_a_member_or_its_group_was_disabled_reaches_the_member() -> None
     take(fold, "enable service_group web\nenable member web/10.0.0.3:80\nset service_group web flap_changes=4")
     member = by_name(fold, "web/10.0.0.3:80")
     assert (member.enabled, member.leave_ms, member.graceful, member.flap_changes) == (True, 0, False, 4)
+
+
+def test_M1_one_monitor_is_bound_to_a_service_a_group_and_a_member_with_a_weight_each() -> None:
+    fold = folded(
+        BASE, "bind service web1 monitor tcp weight=4", "bind member web/[2001:db8::1]:81 monitor tcp weight=9"
+    )
+
+    def weighed() -> dict[str, list[tuple[int, int]]]:
+        return {
+            found.name: [(one.weight, int(str(one.settings["retries"]))) for one in found.bindings if one.type == "TCP"]
+            for found in services(fold.entities)
+        }
+
+    assert weighed() == {"web1": [(4, 3)], "web/10.0.0.3:80": [(2, 3)], "web/[2001:db8::1]:81": [(9, 3)]}
+    take(fold, "set monitor tcp retries=7")
+    assert weighed() == {"web1": [(4, 7)], "web/10.0.0.3:80": [(2, 7)], "web/[2001:db8::1]:81": [(9, 7)]}
+
+
+def test_O3_an_id_is_given_by_the_add_alone_and_never_again() -> None:
+    fold = folded(BASE)
+    first = by_name(fold, "web1").entity_id
+    take(fold, "set service web1 threshold=1\nrename service web1 shop1\ndisable service shop1\nenable service shop1")
+    assert by_name(fold, "shop1").entity_id == first, "nothing else gives one"
+    take(fold, "rm service shop1")
+    take(fold, "add service web1 address=10.0.0.1 port=80")
+    again = by_name(fold, "web1").entity_id
+    assert again == f"{fold.offset}-0" != first
+    assert service(fold.entities, first) is None

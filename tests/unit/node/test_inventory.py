@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.config import Kind
-from schemas.identifiers import EntityId
+from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Change
 from streams.folding.config.fold import ConfigFold
 from streams.node.inventory import Inventory, InventoryChange
+from streams.ownership.distribution import distribute
+from streams.ownership.view import Member, View
 from tests.unit.config.config_words import take
 
 BASE = """
@@ -275,3 +277,28 @@ def test_M20_services_that_take_a_while_to_leave_are_known() -> None:
     assert desk.inventory.timed == {web1}, "it may be held"
     desk.do("disable service web1 delay=60s\nrm service web1")
     assert desk.inventory.timed == set()
+
+
+def test_O1_between_nodes_a_service_goes_with_all_its_monitors_to_one() -> None:
+    desk = based()
+    desk.do("bind member front/10.0.0.3:80 monitor web")
+    view = View(ViewId(1), 1, tuple(Member(NodeId(f"b{n}"), "run") for n in range(3)), NodeId("b0"))
+    placeables = desk.inventory.placeables.values()
+    shares = [desk.inventory.numbers_of(distribute(view, node, placeables).probed) for node in view.nodes]
+    everything = [number for share in shares for number in share]
+    assert sorted(everything) == sorted(desk.inventory.numbered), "each monitor is one node's, and of one node only"
+    for name, kind in (("web1", Kind.SERVICE), ("front/10.0.0.3:80", Kind.MEMBER)):
+        numbers = set(desk.numbers(name, kind))
+        assert len(numbers) == 2
+        assert [len(numbers & set(share)) for share in shares].count(2) == 1
+
+
+def test_G1_members_of_a_group_are_distributed_one_by_one() -> None:
+    desk = based()
+    desk.do("\n".join(f"add member front/10.0.1.{n}:80" for n in range(60)))
+    view = View(ViewId(1), 1, tuple(Member(NodeId(f"b{n}"), "run") for n in range(3)), NodeId("b0"))
+    group = [one for one in desk.inventory.placeables.values() if one.name.startswith("front/")]
+    assert len({one.entity_id for one in group}) == 62
+    shares = [len(distribute(view, node, group).probed) for node in view.nodes]
+    assert sum(shares) == 62
+    assert min(shares) > 10

@@ -70,3 +70,21 @@ def test_L2_L3_engines_are_told_whose_response_time_is_to_be_told() -> None:
     assert [binding.tells_response for binding in change.added] == [False]
     assert not change.placement_changed
     assert desk.do("set vserver v comment=x").services == frozenset()
+
+
+def test_M12_a_monitor_is_a_state_probe_and_may_be_lrtm_or_drtm_besides() -> None:
+    desk = Desk()
+    desk.do(
+        "add monitor state type=TCP\nadd monitor least type=TCP lrtm=yes\nadd monitor dynamic type=TCP deviation=20ms\n"
+        "add service s address=10.0.0.1 port=80\nadd vserver v method=LRTM\nbind vserver v service s"
+    )
+    added = {}
+    for monitor in ("state", "least", "dynamic"):
+        change = desk.do(f"bind service s monitor {monitor}")
+        added = {binding.monitor_name: binding for binding in change.added}
+    config = desk.inventory.config_of(desk.of(Kind.SERVICE, "s"))
+    assert config is not None
+    assert all(bound.counts for bound in config.bindings), "each is a state probe"
+    assert {name: binding.deviation_ms for name, binding in added.items()} == {"state": 0, "least": 0, "dynamic": 20}
+    assert config.least_response, "one LRTM monitor makes the service's response time worth telling"
+    assert desk.inventory.placeables[config.entity_id].lead is not None, "one DRTM monitor makes it a DRTM service"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from connectors.engine.binding import Binding
+from connectors.engine.placement import owner_engine
 from connectors.resolver.answers import Answer, NoAnswer, Question
 from schemas.config import Kind
 from schemas.identifiers import EntityId
@@ -160,6 +161,19 @@ def test_D1_both_addresses_are_probed_until_the_record_names_the_new_one() -> No
     assert desk.probed() == [NEW]
     desk.answer(NEW)
     assert (desk.probed(), desk.told) == ([NEW], [desk.shop])
+
+
+def test_D2_both_bindings_of_a_name_are_on_one_node_and_one_engine() -> None:
+    desk = owner()
+    desk.record(OLD)
+    desk.answer(NEW)
+    pair = [
+        desk.engines.table[number] for number in desk.engines.probing if desk.engines.table[number].ip in (OLD, NEW)
+    ]
+    assert [binding.ip for binding in sorted(pair, key=lambda one: one.number)] == [OLD, NEW]
+    assert {binding.service_id for binding in pair} == {desk.shop}, "ownership is of the service, so of both"
+    for engines in range(1, 9):
+        assert len({owner_engine(binding, engines) for binding in pair}) == 1
 
 
 def test_D1_an_answer_that_is_withdrawn_is_probed_no_more() -> None:

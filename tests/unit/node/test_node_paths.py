@@ -71,7 +71,7 @@ def test_P1_a_group_has_its_members_pinged() -> None:
     assert set(desk.pinged()) == {HERE, THERE}
 
 
-def test_P8_P9_a_path_is_reported_for_each_of_its_services_when_it_has_changed() -> None:
+def test_P8_P9_P12_a_path_is_reported_for_each_of_its_services_when_it_has_changed() -> None:
     desk = inside()
     web, shop = desk.id_of("web"), desk.id_of("shop")
     assert desk.told() == {}, "nothing is known yet"

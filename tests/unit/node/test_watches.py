@@ -225,6 +225,21 @@ def test_O5_DR4_a_state_of_the_owner_before_it_within_the_view_confirms_no_claim
     assert seat.watches.unconfirmed == set()
 
 
+def test_V10_a_node_outside_the_view_becomes_owner_at_once_with_what_it_has_heard() -> None:
+    seat, theirs = Seat(), view(7, B1)
+    seat.watches.redistribute(theirs, SERVICES)
+    for service in IDS:
+        assert seat.heard(service, 7, B1) == NO_CHANGE, "it keeps the state, and does nothing"
+    change = seat.watches.redistribute(view(8, B0), SERVICES)
+    assert change.started == change.to_claim == frozenset(IDS), "by the view alone, without a word from anybody"
+    assert {seat.watches.flag(service) for service in IDS} == {8}
+    ahead = Seat()
+    ahead.watches.redistribute(theirs, SERVICES)
+    ahead.heard(IDS[0], 9, B1)
+    later = ahead.watches.redistribute(view(8, B0), SERVICES)
+    assert IDS[0] not in later.started, "what it heard outside counts: that one was taken over again since"
+
+
 def led_to(node: NodeId, held: View, service: Placeable) -> Placeable:
     """The service as a DRTM one whose first is owned by this node."""
     return replace(service, lead=Lead(SeatNumber(seating(held).owners.index(node)), frozenset()))

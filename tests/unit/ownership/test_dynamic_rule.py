@@ -73,7 +73,7 @@ def test_DR2_every_node_names_the_same_owner_and_only_that_one_probes() -> None:
     assert len({one.standings[services[7].entity_id].owner for one in seen}) == 1
 
 
-def test_A1_DR3_an_owner_that_does_not_host_a_service_is_skipped_for_that_service_alone() -> None:
+def test_A1_DR2_an_owner_that_does_not_host_a_service_is_skipped_for_that_service_alone() -> None:
     first = first_owned_by(B0)
     found = owners(first, service(900, MONITOR, groups=CORE), service(901, MONITOR))
     assert found[0] == found[2] == B0
@@ -81,7 +81,7 @@ def test_A1_DR3_an_owner_that_does_not_host_a_service_is_skipped_for_that_servic
     assert owners(first, service(900, MONITOR, groups=ATTIC))[1] is None
 
 
-def test_A1_DR3_the_first_ones_owner_leads_even_where_its_seats_node_does_not_host_it() -> None:
+def test_A1_DR2_the_first_ones_owner_leads_even_where_its_seats_node_does_not_host_it() -> None:
     first = next(
         one
         for one in (service(offset, MONITOR, groups=CORE) for offset in range(200))
@@ -92,7 +92,7 @@ def test_A1_DR3_the_first_ones_owner_leads_even_where_its_seats_node_does_not_ho
     assert found[1] == found[0], "and not b0, which has the seat and hosts the second one"
 
 
-def test_DR3_where_nobody_hosts_the_first_the_others_still_have_one_owner() -> None:
+def test_DR2_where_nobody_hosts_the_first_the_others_still_have_one_owner() -> None:
     found = owners(service(1, MONITOR, groups=ATTIC), service(2, MONITOR), service(3, MONITOR))
     assert found[0] is None
     assert found[1] is not None

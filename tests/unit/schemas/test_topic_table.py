@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 
+from connectors.kafka.settings import KafkaAccess
 from schemas import topics
+from schemas.cluster import NodeStatus
 from schemas.codec import RECORD_TYPES
 from schemas.identifiers import PARTITIONS, EntityId, entity_id, partition_of, stable_hash
 from schemas.precedence import supersedes
@@ -48,6 +52,14 @@ def test_the_audit_log_and_the_views_are_kept_for_ever() -> None:
     for topic in (topics.CONFIG_COMMANDS, topics.VIEWS):
         assert topic.kafka_settings()["retention.ms"] == "-1"
         assert topic.cleanup is Cleanup.DELETE, "compaction would lose offsets, and offsets are ids"
+
+
+def test_S7_T4_the_last_state_of_a_service_is_kept_until_the_next_and_sent_means_kept_by_all() -> None:
+    """That every node has applied it can be read from the heartbeats (`show node`, behind)."""
+    settings = topics.SERVICE_STATES.kafka_settings()
+    assert settings["cleanup.policy"] == "compact", "never by age: whoever comes late still gets it"
+    assert KafkaAccess("127.0.0.1:1", "test").producer()["acks"] == "all"
+    assert "applied" in {field.name for field in fields(NodeStatus)}
 
 
 def test_the_hash_is_the_same_for_ever_and_everywhere() -> None:
