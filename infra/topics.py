@@ -72,6 +72,15 @@ def init(
     )
 
 
+def check(bootstrap: str, cluster: str, topics: Sequence[Topic] = TOPICS, deadline_s: float = DEADLINE_S) -> list[str]:
+    """What is wrong with the topics of a cluster, one line each with the mend; changes nothing. Raises as `init`."""
+    wanted = {topic_name(cluster, topic): topic for topic in topics}
+    found = _Admin(bootstrap, deadline_s).describe(list(wanted))
+    missing = [name for name in wanted if name not in found]
+    lines = [f"{', '.join(missing)}: not there. Create them: watchbill init --cluster {cluster}"] if missing else []
+    return lines + [line for name, topic in found.items() for line in differences(name, wanted[name], topic)]
+
+
 def differences(name: str, wanted: Topic, found: Found) -> list[str]:
     """One line for each way the topic of Kafka is not the one of the table, and what to do about it."""
     lines = []

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from schemas.config import BoundTo, ConfigEntity, Kind, Setting
 from schemas.inventory.entities import Entities
 from schemas.inventory.names import member_name
-from schemas.parameters.kinds import BINDINGS, KINDS, table_of
+from schemas.parameters.kinds import BINDINGS, KINDS, binding_title, table_of
 from schemas.parameters.reading import written
 
 PLAIN = re.compile(r"[A-Za-z0-9_./(=][A-Za-z0-9_./()=+*-]*(?: [A-Za-z0-9_./()=+*-]+)*")
@@ -71,7 +71,7 @@ def _body(entity: ConfigEntity, entities: Entities) -> dict[str, Value]:
         if holder is entity.kind:
             one_kind = {entities.by_id[one.entity_id].name: one for one in entity.bindings if one.kind is bound}
             if one_kind:
-                body[KINDS[bound].plural] = _bound(one_kind)
+                body[binding_title(holder, bound)] = _bound(one_kind)
     return body
 
 

@@ -48,6 +48,7 @@ VERBS = (
     VerbRow("unbind", "streams.cli.configure", "unbind", "Undo a binding.", CONFIGURE),
     VerbRow("enable", "streams.cli.configure", "enable", "Take into use again.", CONFIGURE),
     VerbRow("disable", "streams.cli.configure", "disable", "Take out of use.", CONFIGURE),
+    VerbRow("doctor", "streams.cli.doctor", "doctor", "Look for what may be wrong; each finding has its fix.", LOOK),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
     VerbRow("explain", "streams.cli.explain", "explain", "Why a service is as it is: the whole chain.", ASK),

@@ -72,34 +72,40 @@ class Knowledge:
 def read(bootstrap: str | None, cluster: str, data_dir: Path | None, deadline_s: float) -> Knowledge:
     """Everything, as of now. Ends the verb with exit code 3 when Kafka gives no whole answer in time."""
     from connectors.replica.base import NotReady
-    from connectors.replica.control import ControlReplica
-    from connectors.replica.paths import PathReplica
-    from connectors.replica.states import StateReplica
 
     quiet_logs()
     address = kafka_address(bootstrap, data_dir)
     refuse_silence(address)
-    deadline = time.monotonic() + deadline_s
     try:
-        with (
-            ControlReplica(address, cluster) as control,
-            StateReplica(address, cluster) as states,
-            PathReplica(address, cluster) as paths,
-        ):
-            for replica in (control, states, paths):
-                replica.wait_ready(max(0.1, deadline - time.monotonic()))
-            return Knowledge(
-                cluster=cluster,
-                states=dict(states.items()),
-                entities=Entities().updated(control.entities().values()),
-                nodes=control.nodes(),
-                views=decided(control.views()),
-                positions={**control.positions(), **states.positions(), **paths.positions()},
-                now_ms=time.time_ns() // 1_000_000,
-                paths_of=paths.paths,
-            )
+        return known_of(address, cluster, deadline_s)
     except NotReady as fault:
         fail(str(fault), ExitCode.NO_ANSWER)
+
+
+def known_of(address: str, cluster: str, deadline_s: float) -> Knowledge:
+    """Everything, as of now. Raises NotReady."""
+    from connectors.replica.control import ControlReplica
+    from connectors.replica.paths import PathReplica
+    from connectors.replica.states import StateReplica
+
+    deadline = time.monotonic() + deadline_s
+    with (
+        ControlReplica(address, cluster) as control,
+        StateReplica(address, cluster) as states,
+        PathReplica(address, cluster) as paths,
+    ):
+        for replica in (control, states, paths):
+            replica.wait_ready(max(0.1, deadline - time.monotonic()))
+        return Knowledge(
+            cluster=cluster,
+            states=dict(states.items()),
+            entities=Entities().updated(control.entities().values()),
+            nodes=control.nodes(),
+            views=decided(control.views()),
+            positions={**control.positions(), **states.positions(), **paths.positions()},
+            now_ms=time.time_ns() // 1_000_000,
+            paths_of=paths.paths,
+        )
 
 
 def decided(records: list[tuple[int, ViewChange]]) -> tuple[ViewRecord, ...]:
@@ -126,11 +132,17 @@ def kafka_address(bootstrap: str | None, data_dir: Path | None = None) -> str:
 
 
 def refuse_silence(address: str) -> None:
-    """Ends the verb with 3 at once where nothing listens: a client would try again until its deadline."""
+    """Ends the verb with 3 at once where nothing listens."""
+    silence = is_silent(address)
+    if silence is not None:
+        fail(silence, ExitCode.NO_ANSWER)
+
+
+def is_silent(address: str) -> str | None:
+    """Why nobody answers where nothing listens: a client would try again until its deadline. None: somebody does."""
     from connectors.kafka.faults import no_answer
 
-    if not any(_listens(one) for one in address.split(",")):
-        fail(no_answer(address).message, ExitCode.NO_ANSWER)
+    return None if any(_listens(one) for one in address.split(",")) else no_answer(address).message
 
 
 def _listens(address: str) -> bool:

@@ -82,6 +82,7 @@ def test_a_node_answers_commands_and_their_entities_can_be_read(
         applies_a_file(watchbill, file)
         says_why_not(watchbill, file)
         exports_what_applies(watchbill, tmp_path / "backup.yaml")
+        finds_nothing_wrong(watchbill)
     entities = read_entities(broker.bootstrap, cluster)
     web1 = entities.find(Kind.SERVICE, "front")
     assert web1 is not None
@@ -112,6 +113,14 @@ def exports_what_applies(watchbill: Verbs, backup: Path) -> None:
     assert backup.read_text() == out
     code, told, _ = watchbill("apply", "-f", str(backup), "--prune", "--dry-run")
     assert (code, "nothing to change" in told) == (0, True)
+
+
+def finds_nothing_wrong(watchbill: Verbs) -> None:
+    code, out, _ = watchbill("doctor", "-o", "json")
+    verdicts = {(one["check"], one["verdict"]) for one in json.loads(out)["findings"]}
+    assert code == 0
+    healthy = ("Kafka", "topics", "nodes", "releases", "clocks", "replicas")
+    assert verdicts - {("pings", "ok"), ("pings", "warn")} == {(check, "ok") for check in healthy}
 
 
 def says_why_not(watchbill: Verbs, file: Path) -> None:
