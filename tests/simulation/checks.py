@@ -17,11 +17,8 @@ from schemas.cluster import ViewChange
 from schemas.codec import Unreadable, peek_order
 from schemas.identifiers import EntityId
 from schemas.precedence import Order
-from schemas.states import ServiceState, State
+from schemas.states import ServiceState
 from schemas.topics import SERVICE_STATES, VIEWS
-from streams.audit.findings import Fault, StateRecord
-from streams.audit.promise import audit, is_effective
-from streams.audit.reigns import owner_in
 from streams.ownership.view import View
 from tests.simulation.broker import Record
 from tests.simulation.clients import SimReader
@@ -32,9 +29,6 @@ from tests.simulation.world import Machine
 
 HEALED_S = 3.0
 """After a fault has ended for so long, nothing is its doing any more: a session and a rebalance."""
-
-LATE = {Fault.VIEW_WENT_BACK, Fault.SEQUENCE_WENT_BACK, Fault.FORKED}
-"""Breaches of order that a record on its way may make."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +74,7 @@ class Checks:
 
     def _view_appended(self, record: Record) -> None:
         """The chain of views, said again: a record counts if it was built on the one in force."""
-        change = self._decoded(ViewChange, record)
+        change = self.decoded(ViewChange, record)
         if change is None:
             return
         held = self.chain[-1][0] if self.chain else -1
@@ -122,14 +116,22 @@ class Checks:
         if not machine.alive:
             self._lost_s[service] = now_s
             return
+        if not self._hosts(machine, service):
+            return
         others = [node for node in simulation.living() if node.machine is not machine and not node.stopping.is_set()]
         if not others or now_s - max(self._lost_s.get(service, -HEALED_S), simulation.harmed_s) < HEALED_S:
             return
         self.breach("T5", f"{machine.name} ceases to probe {service}, and nobody else does")
 
+    def _hosts(self, machine: Machine, service: EntityId) -> bool:
+        """Whether a machine has the service configured: one that has it no longer cannot probe on (A-1)."""
+        monitored = self.simulation.nodes[machine.name].monitoring.inventory.services.get(service)
+        groups = set(self.simulation.groups.get(machine.name, ()))
+        return monitored is not None and (not monitored.node_groups or not groups.isdisjoint(monitored.node_groups))
+
     def _state_appended(self, record: Record) -> None:
         if self.world.traced:
-            state = self._decoded(ServiceState, record)
+            state = self.decoded(ServiceState, record)
             told = "tombstone" if record.value_ is None else "poison"
             if state is not None:
                 told = f"({state.view_id}, {state.sequence}) {state.owner} {state.state.value}: {state.cause.text}"
@@ -157,107 +159,8 @@ class Checks:
             if order is not None or record.value_ is None:
                 self._seen[(id(reader), key)] = order
 
-    def _decoded(self, kind: type, record: Record) -> Any:
+    def decoded(self, kind: type, record: Record) -> Any:
         try:
             return self.simulation.memory.decode(kind, record.value_)
         except Unreadable:
             return None
-
-    def at_the_end(self) -> None:
-        """What holds once everything was quiet for long enough."""
-        if not self.chain:
-            self.breach("V-8", "no view ever came into force")
-            return
-        self._one_view()
-        self._log_is_safe()
-        self._readers_agree()
-        self._owners_probe()
-        self._states_are_true()
-
-    def _states_are_true(self) -> None:
-        """The state of each service is what its target really does."""
-        node = next(iter(self.simulation.living()), None)
-        for service, monitored in node.monitoring.inventory.services.items() if node is not None else ():
-            state = node.replicas.states.get(service) if node is not None else None
-            wanted = State.UP if self.simulation.targets.is_up(monitored.port, self.world.now_s) else State.DOWN
-            if state is not None and state.state is not wanted:
-                self.breach("truth", f"{service} is told {state.state.value}, its target is {wanted.value}")
-
-    def _one_view(self) -> None:
-        """V-1, V-8: the view in force is who lives, and everyone holds it."""
-        living = self.simulation.living()
-        members = {member.node_id: member.incarnation for member in self.chain[-1][1].members} if self.chain else {}
-        alive = {node.machine.name: node.identity.incarnation for node in living}
-        if members != alive:
-            self.breach("V-8", f"the view has {members}, alive are {alive}")
-        for node in living:
-            if node.views.held.view_id != self.chain[-1][0]:
-                self.breach(
-                    "V-1", f"{node.machine.name} ends in view {node.views.held.view_id}, not {self.chain[-1][0]}"
-                )
-
-    def _log_is_safe(self) -> None:
-        """The promise, on the log."""
-        history = self.simulation.broker.history
-        states, excused = [], set()
-        for record in history[named(SERVICE_STATES)]:
-            state = self._decoded(ServiceState, record) if record.value_ is not None else None
-            if record.value_ is not None and (state is None or state.entity_id.encode() != record.key_):
-                continue
-            entity = EntityId((record.key_ or b"").decode())
-            states.append(StateRecord(entity, record.partition_, record.offset_, int(record.at_s * 1000), state))
-            if record.excused:
-                excused.add((record.partition_, record.offset_))
-        views = [(r.offset_, change) for r in history[named(VIEWS)] if (change := self._decoded(ViewChange, r))]
-        found = audit(views, states)
-        self.world.counted["states"] += len(states)
-        self.world.counted["ineffective states"] += len(found.ineffective)
-        for breach in found.breaches:
-            if breach.fault in LATE and (breach.partition, breach.offset) in excused:
-                self.world.counted[f"excused: {breach.fault.name}"] += 1
-                continue
-            if breach.fault is Fault.RESURRECTED and (breach.partition, breach.offset) in excused:
-                continue
-            self.breach(breach.fault.name, f"{breach.entity_id}@{breach.partition}/{breach.offset}: {breach.text}")
-        self.audit = found
-
-    def _readers_agree(self) -> None:
-        """S-10, U-5: every reader holds the same, and so does who reads the compacted topic anew."""
-        broker = self.simulation.broker
-        broker.compact(named(SERVICE_STATES))
-        anew: dict[bytes, tuple[Order, bytes]] = {}
-        for place, log in broker.logs.items():
-            if place.topic != named(SERVICE_STATES):
-                continue
-            for record in log:
-                if record.value_ is None:
-                    anew.pop(record.key_ or b"", None)
-                    continue
-                try:
-                    order = peek_order(record.value_)
-                except Unreadable:
-                    continue
-                held = anew.get(record.key_ or b"")
-                if held is None or order > held[0]:
-                    anew[record.key_ or b""] = order, record.value_
-        told = {key: value for key, (_, value) in anew.items()}
-        for node in self.simulation.living():
-            values = node.replicas.states._map.values
-            if values != told:
-                keys = sorted(key for key in values.keys() | told.keys() if values.get(key) != told.get(key))
-                self.breach("U-5", f"{node.machine.name} differs from the topic in {keys}")
-
-    def _owners_probe(self) -> None:
-        """O-4, O-6, M-14: each service is probed by its owner and by no other, and its state names that owner."""
-        view = self.audit.last_view
-        by_id = {reign.view.view_id: reign for reign in self.audit.reigns}
-        living = self.simulation.living()
-        services = set(living[0].monitoring.inventory.services) if living else set()
-        for service in services:
-            owner = owner_in(service, view)
-            probers = self.simulation.targets.probers[service]
-            if probers != ({owner} if owner else set()):
-                self.breach("M-14", f"{service} is probed by {sorted(probers)}, its owner is {owner}")
-            state = living[0].replicas.states.get(service)
-            if state is None or state.owner != owner or not is_effective(state, by_id):
-                self.breach("O-4", f"the state of {service} is {state and state.owner}'s, its owner is {owner}")

@@ -80,6 +80,8 @@ class SimEngines:
         self._on_reports = on_reports
         self._table: dict[int, _Entry] = {}
         self._sequence = 0
+        self._runs: dict[tuple[int, int], int] = {}
+        """The pool's numbers of runs, by binding and the run within it."""
         self._running = False
         self._unsent = _Unsent()
         self._of_service: dict[EntityId, int] = defaultdict(int)
@@ -161,7 +163,8 @@ class SimEngines:
     def _report(self, reports: list[RunReport]) -> None:
         for report in reports:
             self._sequence += 1
-            self._unsent.reports.append(replace(report, sequence=self._sequence))
+            run = self._runs.setdefault((report.number, report.run), len(self._runs) + 1)
+            self._unsent.reports.append(replace(report, sequence=self._sequence, run=run))
         if not self._unsent.asked:
             self._unsent.asked = True
             self.machine.loop.call_soon_threadsafe(self._tell)

@@ -16,6 +16,7 @@ from streams.agents.folds import Folds
 from streams.folding import service as service_module
 from streams.folding.facts import Refusal
 from streams.folding.fence import refusal
+from streams.folding.service import ServiceFold
 from streams.node import views, watches
 from streams.node.folding import Folding
 from streams.node.lease import Lease
@@ -87,6 +88,14 @@ def _mutation(owner: Any, name: str, instead: Any, *found_by: str) -> Mutation:
     return Mutation(((owner, name, instead),), frozenset(found_by))
 
 
+_adopt = ServiceFold._adopt
+
+
+def adopt_in_silence(self: ServiceFold, *arguments: Any) -> bool:
+    """A new owner is nothing to tell of, once there is a record."""
+    return _adopt(self, *arguments) and self.record is None
+
+
 MUTATIONS: dict[str, Mutation] = {
     "view check off": _mutation(views, "accept", accept_everything, "V-1"),
     "owner fence off": _mutation(service_module, "refusal", without(Refusal.NOT_OWNER), "STALE_LAST", "O-4", "truth"),
@@ -102,5 +111,6 @@ MUTATIONS: dict[str, Mutation] = {
     "precedence off": _mutation(StateMap, "apply", last_offset_wins, "S-10", "U-5"),
     "break before make": _mutation(watches, "hand_over", break_before_make, "T5"),
     "superseded states sent": _mutation(Folding, "is_superseded", lambda *_: False, "FORKED", "SEQUENCE_WENT_BACK"),
+    "owners declare nothing": _mutation(ServiceFold, "_adopt", adopt_in_silence, "LATE_OWNER", "O-4"),
     "drop at loss off": _mutation(Outbox, "drop_except", lambda *_: 0, "FORKED", "VIEW_WENT_BACK"),
 }

@@ -17,10 +17,12 @@ import structlog
 
 from tests.simulation.checks import Breach, Checks
 from tests.simulation.codec import Memory
+from tests.simulation.faults import FAULTS
 from tests.simulation.mutations import MUTATIONS
 from tests.simulation.node import exchanged, exchanges
 from tests.simulation.schedule import Schedule, schedule_of
 from tests.simulation.simulation import Simulation
+from tests.simulation.verdicts import Verdicts
 from tests.simulation.world import World
 
 REAL_CODEC_EVERY = 50
@@ -53,13 +55,13 @@ def play(seed: int, mutation: str = "", traced: bool = False) -> Outcome:
     world = World(seed, traced)
     schedule = schedule_of(seed, world.random)
     memory = Memory(seed % REAL_CODEC_EVERY == 1)
-    simulation = Simulation(world, schedule, memory)
+    simulation = Simulation(world, schedule, memory, FAULTS)
     rows = MUTATIONS[mutation].rows if mutation else ()
     with exchanged([*exchanges(simulation.broker, memory), *rows]):
         checks = Checks(simulation)
         simulation.begin()
         world.run(schedule.end_s)
-        checks.at_the_end()
+        Verdicts(checks).give()
         simulation.close()
     world.counted[f"kind {schedule.kind}"] += 1
     return Outcome(

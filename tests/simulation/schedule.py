@@ -14,6 +14,8 @@ FAULTS_FROM_S = 3.0
 FAULTS_S = 4.0
 QUIET_S = 9.0
 """Of a session of 1.5 s: an expiry, a rebalance that waits for nobody, a view, a claim made again, and a handover."""
+GROUPS = ("east", "west")
+"""Node groups; a node is in one of them, or in none and so hosts only what is everywhere."""
 RETURN_S = 4.0
 """Who left comes back after this and a while."""
 
@@ -99,12 +101,16 @@ LASTS_S: dict[str, tuple[float, float]] = {
 """How long a fault lasts; one that is not here is done at once."""
 
 
+ORDERLY = {"leave", "join", "join slowly", "compact", "configure", "foreign", "wall clock"}
+"""What harms nobody: make before break holds through these."""
+
+
 def schedule_of(seed: int, random: Random) -> Schedule:
     """The schedule of a seed. `random` is the world's, fresh."""
     kind = tuple(KINDS)[seed % len(KINDS)]
     count = random.choice((2, 3, 3, 3, 4))
     nodes = tuple(f"b{index}" for index in range(count))
-    groups = tuple((random.choice(("east", "west")),) if random.random() < 0.5 else () for _ in nodes)
+    groups = tuple((random.choice(GROUPS),) if random.random() < 0.5 else () for _ in nodes)
     services = random.randint(2, 4)
     steps = _steps(kind, nodes, random)
     turns = sorted(

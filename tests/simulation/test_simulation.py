@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SEEDS = 10_000
 CHUNKS = 16
-SEEDS_FOR_A_MUTATION = 700
+SEEDS_FOR_A_MUTATION = 900
 KEPT = [line.split(maxsplit=1) for line in (HERE / "kept_seeds.txt").read_text().splitlines() if line[:1].isdigit()]
 
 
