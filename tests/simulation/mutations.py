@@ -17,13 +17,12 @@ from streams.folding import service as service_module
 from streams.folding.facts import Refusal
 from streams.folding.fence import refusal
 from streams.folding.service import ServiceFold
-from streams.node import views, watches
+from streams.node import joining, views, watches
 from streams.node.folding import Folding
 from streams.node.lease import Lease
 from streams.ownership.handover import RESTING, Duty, hand_over
 from streams.ownership.view import ProposedView, RefusalReason, Refused, View, accept
 from streams.tables.outbox import Outbox
-from tests.simulation.node import SimNode
 
 Row = tuple[Any, str, Any]
 
@@ -107,7 +106,7 @@ MUTATIONS: dict[str, Mutation] = {
         Outbox, "__init__", every_partition_is_ours, "FORKED", "VIEW_WENT_BACK", "SEQUENCE_WENT_BACK"
     ),
     "read repair off": _mutation(Folds, "repair", lambda *_: 0, "STALE_LAST", "U-5"),
-    "join gate off": _mutation(SimNode, "_wait_ready", no_wait, "V-9"),
+    "join gate off": _mutation(joining, "_wait_ready", no_wait, "V-9"),
     "precedence off": _mutation(StateMap, "apply", last_offset_wins, "S-10", "U-5"),
     "break before make": _mutation(watches, "hand_over", break_before_make, "T5"),
     "superseded states sent": _mutation(Folding, "is_superseded", lambda *_: False, "FORKED", "SEQUENCE_WENT_BACK"),

@@ -28,7 +28,7 @@ from schemas.identifiers import EntityId, Partition
 from schemas.topics import CONFIG_COMMANDS, SERVICE_STATES, topic_name
 from streams.agents import fold_agent
 from streams.folding.config.fold import ConfigFold, fold_log
-from streams.node import heartbeat, replicas
+from streams.node import heartbeat, joining, replicas
 from streams.node.lease import Lease
 from streams.node.node import Node
 from streams.node.settings import NodeSettings
@@ -146,7 +146,7 @@ class SimNode(Node):
 
     async def run(self) -> None:
         """`Node.run`, without the web, and without its `finally`: a killed process does nothing more."""
-        await self._replay()
+        await joining.replay(self)
         if not self.stopping.is_set():
             await self.engines.start()
             self.group.join()
@@ -155,17 +155,21 @@ class SimNode(Node):
         await self._end()
         self.machine.end()
 
-    async def _begin_to_beat(self) -> None:
-        self.heartbeat.start()
-
-    async def _wait_ready(self, name: str, replica: Replica) -> None:
-        while not (replica.ready or self.stopping.is_set()):
-            await asyncio.sleep(POLL_S)
-
     async def _work(self) -> None:
         while not self.stopping.is_set():
             self._keep_house()
             await asyncio.sleep(HOUSEKEEPING_S)
+
+
+async def wait_ready(node: SimNode, name: str, replica: Replica) -> None:
+    """`joining._wait_ready`: the replica's own wait is another thread's."""
+    while not (replica.ready or node.stopping.is_set()):
+        await asyncio.sleep(POLL_S)
+
+
+async def begin_to_beat(node: SimNode) -> None:
+    """`joining._begin_to_beat`: no two processes of a schedule have one node id at a time."""
+    node.heartbeat.start()
 
 
 def build(settings: Any, identity: Any, replica: Any, outbox: Any, on_led: Callable[..., None]) -> SimApp:
@@ -243,6 +247,8 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (folding_module, "recover", recover),
         (folding_module, "SWEEP_EVERY", SWEEP_EVERY),
         (fold_agent, "POLL_S", POLL_S),
+        (joining, "_wait_ready", wait_ready),
+        (joining, "_begin_to_beat", begin_to_beat),
     ]
     return rows + [(module, name, instead[name]) for module, name in holders()]
 
