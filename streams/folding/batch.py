@@ -39,10 +39,10 @@ def fold_results(
 ) -> list[Fact]:
     """Fold a batch into the folds of its services; what is now so, in order."""
     sender = Sender(results.node_id, results.incarnation, results.view_id, source)
-    if results.opinion:
-        return fold_opinions(folds, results.runs, sender, now_ms)
-    view_id, runs = results.view_id, results.runs
     ask = ask if results.suspect else nobody
+    if results.opinion:
+        return fold_opinions(folds, results.runs, sender, now_ms, ask)
+    view_id, runs = results.view_id, results.runs
     facts: list[Fact] = []
     for service_id in results.claims:
         fold = folds.get(service_id)
@@ -74,7 +74,7 @@ def fold_results(
 
 
 def fold_opinions(
-    folds: Mapping[EntityId, ServiceFold], runs: tuple[ProbeRun, ...], sender: Sender, now_ms: int
+    folds: Mapping[EntityId, ServiceFold], runs: tuple[ProbeRun, ...], sender: Sender, now_ms: int, ask: Ask
 ) -> list[Fact]:
     """Fold a batch of second opinions (U-8)."""
     facts: list[Fact] = []
@@ -83,7 +83,7 @@ def fold_opinions(
         if fold is None:
             facts.append(_not_here(service_id))
         else:
-            facts += fold.opined(sender, tuple(some), now_ms)
+            facts += fold.opined(sender, tuple(some), now_ms, ask(service_id, sender.view_id))
     return facts
 
 

@@ -124,10 +124,14 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Opined:
-    """What the node that was asked for a second opinion found of the service's bindings (U-8)."""
+    """What the node that was asked for a second opinion found of the service's bindings (U-8).
+
+    `ask` is the node to ask in its stead, because it has come to doubt itself too.
+    """
 
     sender: Sender
     runs: tuple[ProbeRun, ...]
+    ask: NodeId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,13 @@ class Opining(Working):
 
     __slots__ = ()
 
-    def opined(self, sender: Sender, runs: Iterable[ProbeRun], now_ms: int) -> Sequence[Fact]:
-        """The node that was asked has probed (U-8): it confirms the DOWN, or finds that the owner is wrong."""
+    def opined(
+        self, sender: Sender, runs: Iterable[ProbeRun], now_ms: int, ask: NodeId | None = None
+    ) -> Sequence[Fact]:
+        """The node that was asked has probed (U-8): it confirms the DOWN, or finds that the owner is wrong.
+
+        If it doubts itself, its DOWN confirms nothing while there is another to `ask`.
+        """
         refused = opinion_refusal(self.entity_id, self.config, self.record, self.doubt, sender)
         if refused is not None:
             return (refused,)
@@ -52,7 +57,10 @@ class Opining(Working):
         if voice is None or said is State.UNKNOWN or (said in SERVING and doubt.until_ms is None):
             return refusals
         owners = failing_text(self.bindings)
-        if said is State.DOWN:
+        if said is State.DOWN and ask is not None and ask != sender.node_id:
+            self.doubt, self.opinion = doubt_of(ask, config, now_ms), None
+            text = owners
+        elif said is State.DOWN:
             self.doubt = self.opinion = None
             text = confirmed_text(owners, doubt, voice)
         else:

@@ -90,7 +90,7 @@ class ServiceFold(Opining):
         if isinstance(event, Claimed):
             return self.claimed(event.sender, event.owner_in_view, now_ms, event.ask)
         if isinstance(event, Opined):
-            return self.opined(event.sender, event.runs, now_ms)
+            return self.opined(event.sender, event.runs, now_ms, event.ask)
         if isinstance(event, Due):
             return self.due(now_ms)
         if isinstance(event, Resolved):

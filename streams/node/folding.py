@@ -6,7 +6,6 @@ Rule: folds and agents outlive an app; when Faust ends and starts again, the sam
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
@@ -36,8 +35,6 @@ from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
 from streams.ownership.owner import OwnerKind, owner_of_kind, seating, second_of_kind
-from streams.ownership.placement import Placement
-from streams.ownership.view import View
 from streams.tables.outbox import Outbox
 
 log = get_logger()
@@ -45,8 +42,6 @@ log = get_logger()
 SWEEP_EVERY = 300
 """Housekeeping rounds between two looks for states whose service is gone."""
 CACHED_OWNERS = 16_384
-
-NodeOfKind = Callable[[OwnerKind, Placement, View], NodeId | None]
 
 
 class Host(Protocol):
@@ -67,6 +62,8 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
 
     def now_ms(self) -> int: ...
+
+    def suspects(self) -> frozenset[NodeId]: ...
 
 
 class Folding:
@@ -103,8 +100,8 @@ class Folding:
             host.lease.holds,
             host.quarantine,
         )
-        self._owner_of_kind = lru_cache(maxsize=CACHED_OWNERS)(partial(self._work_out, owner_of_kind))
-        self._second_of_kind = lru_cache(maxsize=CACHED_OWNERS)(partial(self._work_out, second_of_kind))
+        self._owner_of_kind = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_owner)
+        self._second_of_kind = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_second)
         self._rounds = 0
         self._awaited: Assignment | None = None
         self._store: Any = None
@@ -201,10 +198,14 @@ class Folding:
         return self._owner_of_kind(view_id, known.kind)
 
     def _second_of(self, service_id: EntityId, view_id: ViewId) -> NodeId | None:
-        """Who gives a second opinion of the service."""
+        """Who gives a second opinion of the service: nobody that says now that it doubts itself."""
         known = self._host.monitoring.inventory.placeables.get(service_id)
-        return None if known is None else self._second_of_kind(view_id, known.kind)
+        return None if known is None else self._second_of_kind(view_id, known.kind, self._host.suspects())
 
-    def _work_out(self, rule: NodeOfKind, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
+    def _work_out_owner(self, view_id: ViewId, kind: OwnerKind) -> NodeId | None:
         view = self._host.views.kept(view_id)
-        return None if view is None else rule(kind, seating(view), view)
+        return None if view is None else owner_of_kind(kind, seating(view), view)
+
+    def _work_out_second(self, view_id: ViewId, kind: OwnerKind, unfit: frozenset[NodeId]) -> NodeId | None:
+        view = self._host.views.kept(view_id)
+        return None if view is None else second_of_kind(kind, seating(view), view, unfit)

@@ -30,7 +30,7 @@ from connectors.resolver.lookup import DnsLookup
 from connectors.resolver.resolver import Resolver
 from schemas.cluster import NodeStatus, Phase
 from schemas.codec import encode
-from schemas.identifiers import EntityId, Partition
+from schemas.identifiers import EntityId, NodeId, Partition
 from schemas.inventory.entities import Change as EntityChange
 from schemas.topics import CONFIG_COMMANDS, NODES, PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.agents.quarantine import Quarantine
@@ -178,6 +178,11 @@ class Node:
             self.monitoring.opinions.view_of,
             self.monitoring.own_health.suspect,
         )
+
+    def suspects(self) -> frozenset[NodeId]:
+        """Nodes that say they doubt themselves, this one too."""
+        own = {self.settings.node_id} if self.monitoring.own_health.said else set()
+        return self.replicas.suspects() | own
 
     def now_ms(self) -> int:
         """Wall clock in milliseconds, for records and people."""

@@ -172,7 +172,7 @@ class ResultPublisher:
             claims,
             runs,
             said,
-            suspect=not opinion and self._suspect(),
+            suspect=self._suspect(),
             opinion=opinion,
         )
 

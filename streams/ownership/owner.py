@@ -48,13 +48,16 @@ def owner_of_kind(kind: OwnerKind, seats: Placement, view: View) -> NodeId | Non
     return first if first in hosts else owner_at(kind.lead.seat, hosts, seats, view)
 
 
-def second_of_kind(kind: OwnerKind, seats: Placement, view: View) -> NodeId | None:
+def second_of_kind(
+    kind: OwnerKind, seats: Placement, view: View, unfit: frozenset[NodeId] = frozenset()
+) -> NodeId | None:
     """Who gives a second opinion of a service (U-8): the first of its preference list that is operational and hosts it,
-    besides the owner. None where nobody else does, and for an internal service, which is every node's own.
+    besides the owner and those that doubt themselves too (`unfit`). None where nobody is left, and for an internal
+    service, which is every node's own.
     """
     if kind.internal:
         return None
-    able = _hosts(kind.node_groups, view) - {owner_of_kind(kind, seats, view)}
+    able = _hosts(kind.node_groups, view) - unfit - {owner_of_kind(kind, seats, view)}
     return next(iter(preference_list(kind.seat, able, seats.partitions)), None)
 
 

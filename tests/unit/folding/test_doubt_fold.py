@@ -116,6 +116,22 @@ def test_U8_one_failing_probe_confirms_and_both_nodes_are_named() -> None:
     assert [(line.before, line.after) for line in transitions(facts)] == [(State.UP, State.DOWN)]
 
 
+def test_U8_a_node_asked_that_doubts_itself_too_passes_the_question_on() -> None:
+    fold = doubted()
+    (state,) = states(fold.opined(sender(3, B1), [probed(1, DOWN)], 3_000, B2))
+    assert (state.state, state.doubt) == (State.UP, Doubt(B2, 3_000, 7_000))
+    assert refusals(fold.opined(sender(3, B1), [probed(2, DOWN)], 3_100, B2)) == [Refusal.NOT_ASKED]
+    assert said(fold, probed(1, DOWN), node=B2) is State.DOWN
+
+
+def test_U8_where_no_other_is_left_a_doubtful_opinion_counts_and_a_success_always_does() -> None:
+    for other in (None, B1):
+        (state,) = states(doubted().opined(sender(3, B1), [probed(1, DOWN)], 3_000, other))
+        assert state.state is State.DOWN
+    (state,) = states(doubted().opined(sender(3, B1), [probed(1, UP)], 3_000, B2))
+    assert state.doubt == Doubt(B1, 2_000, None)
+
+
 def test_U8_what_cannot_be_probed_there_is_no_opinion() -> None:
     fold = doubted()
     assert said(fold, probed(1, Verdict.INCONCLUSIVE)) is None

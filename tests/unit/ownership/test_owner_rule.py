@@ -59,6 +59,17 @@ def test_U8_the_second_opinion_is_the_next_of_the_list_that_hosts_it() -> None:
             assert second_of_kind(kind, seating(view), view) == others[0]
 
 
+def test_U8_who_doubts_itself_too_is_passed_over() -> None:
+    for service in SERVICES:
+        kind = OwnerKind(seat_of(service), frozenset())
+        first = second_of_kind(kind, PLACEMENT, VIEW)
+        assert first is not None
+        third = second_of_kind(kind, PLACEMENT, VIEW, frozenset({first}))
+        others = [node for node in prl(service) if node not in (first, owner_of_kind(kind, PLACEMENT, VIEW))]
+        assert third == others[0]
+        assert second_of_kind(kind, PLACEMENT, VIEW, frozenset(NODES)) is None
+
+
 def test_U8_nobody_gives_a_second_opinion_of_what_one_node_hosts_or_every_node_probes() -> None:
     alone = View(ViewId(6), 1, VIEW.members[:1], NODES[0])
     assert second_of_kind(OwnerKind(seat_of(SERVICES[0]), frozenset()), seating(alone), alone) is None
