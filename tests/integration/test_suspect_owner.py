@@ -119,6 +119,18 @@ def test_F6_U8_a_node_cut_off_from_the_targets_takes_no_service_down(world: Worl
     world.cluster.check_promise()
 
 
+def test_F6_U8_of_two_nodes_cut_off_neither_is_believed_and_the_third_is_asked(world: World) -> None:
+    ours = world.owned_by("b0") | world.owned_by("b1")
+    world.network.cut("b0", "b1")
+    world.wait_suspects("b0", "b1")
+    world.wait(ours, reached_by_another, "the third node reaches every service of both")
+    assert {record.doubt.asked for record in world.records().values() if record.doubt} == {NodeId("b2")}
+    world.network.heal("b0", "b1")
+    world.wait(ours, lambda record: record.state is State.UP and record.doubt is None, "they reach them again")
+    assert world.downs() == set()
+    world.cluster.check_promise()
+
+
 def test_F12_U8_where_every_target_dies_nobody_is_believed_to_reach_them(world: World) -> None:
     world.network.cut(*TARGETS)
     world.wait(set(SERVICES), lambda record: record.state is State.DOWN, "every service is DOWN")
