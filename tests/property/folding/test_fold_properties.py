@@ -145,9 +145,17 @@ def test_a_batch_folds_like_its_reports(world: World) -> None:
         sender = timed.event.sender
         runs = timed.event.runs if isinstance(timed.event, Reported) else ()
         claims = () if runs else (SERVICE,)
-        results = ProbeResults(sender.node_id, sender.incarnation, sender.view_id, 0, claims, runs)
-        owner = timed.event.owner_in_view
-        facts = fold_results({SERVICE: batched}, results, sender.source, lambda _, __, owner=owner: owner, timed.now_ms)
+        owner, ask = timed.event.owner_in_view, timed.event.ask
+        suspect = ask is not None
+        results = ProbeResults(sender.node_id, sender.incarnation, sender.view_id, 0, claims, runs, suspect=suspect)
+        facts = fold_results(
+            {SERVICE: batched},
+            results,
+            sender.source,
+            lambda _, __, owner=owner: owner,
+            timed.now_ms,
+            lambda _, __, ask=ask: ask,
+        )
         assert facts == list(one_by_one.apply(timed.event, timed.now_ms))
     assert working(batched) == working(one_by_one)
 

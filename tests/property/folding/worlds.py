@@ -126,7 +126,9 @@ def worlds(draw: st.DrawFn) -> tuple[ServiceConfig, list[Timed]]:
 def reign(draw: st.DrawFn, engine: Engine, view: ViewId, config: ServiceConfig) -> list[Event]:
     """What an owner sends under one view."""
     sender = Sender(engine.node, engine.incarnation, view, Source("probe-results", 9, int(view)))
-    events: list[Event] = [Claimed(sender, engine.node)] if draw(st.booleans()) else []
+    other = next(node for node in NODES if node != engine.node)
+    ask = st.sampled_from([None, None, other])
+    events: list[Event] = [Claimed(sender, engine.node, draw(ask))] if draw(st.booleans()) else []
     for _ in range(draw(st.integers(0, 6))):
         runs = tuple(
             engine.probe(
@@ -138,7 +140,7 @@ def reign(draw: st.DrawFn, engine: Engine, view: ViewId, config: ServiceConfig) 
             )
             for _ in range(draw(st.integers(1, 2)))
         )
-        events.append(Reported(sender, engine.node, runs))
+        events.append(Reported(sender, engine.node, runs, draw(ask)))
     return events
 
 
