@@ -64,8 +64,11 @@ def _services(source: Source) -> Iterator[Metric]:
 
 
 def _cluster(source: Source, health: Health) -> Iterator[Metric]:
-    phases = _all_of(Phase, (status.phase for status in source.nodes()))
+    nodes = source.nodes()
+    phases = _all_of(Phase, (status.phase for status in nodes))
     yield _gauges("watchbill_nodes", "Nodes by the phase of their last heartbeat.", "phase", phases)
+    suspect = sum(status.suspect for status in nodes)
+    yield GaugeMetricFamily("watchbill_suspect_nodes", "Nodes that doubt themselves by their last heartbeat.", suspect)
     yield GaugeMetricFamily("watchbill_view_id", "The view that this node holds; -1 before the first.", health.view_id)
     yield GaugeMetricFamily(
         "watchbill_owned_services", "Services that this node owns by that view.", health.owned_services

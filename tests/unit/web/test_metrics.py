@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -39,6 +41,7 @@ def test_every_figure_is_there() -> None:
     assert plain == {
         "watchbill_view_id": 5,
         "watchbill_owned_services": 1,
+        "watchbill_suspect_nodes": 0,
         "watchbill_states_age_seconds": 0.25,
         "watchbill_kafka_connected": 1,
         "watchbill_lease_held": 1,
@@ -68,6 +71,11 @@ def test_states_and_phases_that_do_not_occur_are_zero() -> None:
     assert states == {"UNKNOWN": 1, "UP": 1, "DOWN": 1, "OUT_OF_SERVICE": 0, "GOING_OUT_OF_SERVICE": 0}
     phases = {labels[0][1]: value for (name, labels), value in series.items() if name == "watchbill_nodes"}
     assert phases == {"JOINING": 0, "SERVING": 1, "LEAVING": 0, "LEFT": 1, "UNKNOWN": 0}
+
+
+def test_U8_nodes_that_doubt_themselves_are_counted() -> None:
+    doubtful = FakeSource(statuses=[replace(status(B0), suspect=True), status(B1)])
+    assert scraped(doubtful)[("watchbill_suspect_nodes", ())] == 1
 
 
 def test_a_service_is_up_or_not_and_says_nothing_while_unknown() -> None:
