@@ -67,7 +67,7 @@ def fold_results(
         if fold is None:
             facts.append(_not_here(service_id))
         else:
-            some, asked = runs[start:stop], ask(service_id, view_id)
+            some, asked = runs[start:stop], ask(service_id, view_id) if results.suspect else None
             facts += fold.reported(sender, owner_of(service_id, view_id), some, now_ms, asked)
         start = stop
     return facts
