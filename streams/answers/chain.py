@@ -27,6 +27,8 @@ class Step(Enum):
     TOLD = "told"
     CAUSE = "because"
     NODES = "nodes"
+    PATHS = "paths"
+    DEPENDENCIES = "depends on"
 
 
 @dataclass(frozen=True, slots=True)

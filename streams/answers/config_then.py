@@ -58,3 +58,20 @@ def config_then(commands: Iterable[Placed[ConfigCommand]], commands_topic: str, 
         result, _ = fold.take(placed.record, placed.where.offset)
         revision = placed.where if result.accepted else revision
     return ConfigThen(fold.entities, revision, commands_topic)
+
+
+def lives(
+    commands: Iterable[Placed[ConfigCommand]], entity_id: EntityId, until_ms: int
+) -> list[tuple[Where, Entities, MonitoredService | None]]:
+    """Each time that a service became another one by `until_ms`: the command, the entities after it, the service."""
+    fold, found = ConfigFold(), []
+    before: MonitoredService | None = None
+    for placed in commands:
+        if placed.where.at_ms > until_ms:
+            break
+        fold.take(placed.record, placed.where.offset)
+        now = service(fold.entities, entity_id)
+        if now != before:
+            found.append((placed.where, fold.entities, now))
+        before = now
+    return found

@@ -6,17 +6,17 @@ here asks for more. An instant of now and one of last week are the same question
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from schemas.identifiers import NodeId
+from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.services import MonitoredService
-from schemas.probes import ProbeResults, ProbeRun
+from schemas.probes import PathReport, PathState, ProbeResults, ProbeRun
 from schemas.states import BindingState, ServiceState
 from streams.answers.config_then import ConfigThen
-from streams.answers.history import History, Then
+from streams.answers.history import History, Then, Told
 from streams.answers.nodes_then import Beats
-from streams.answers.placed import Placed, Where
+from streams.answers.placed import Placed
 from streams.answers.views_then import ViewsThen, elected
 from streams.folding.binding import new_bindings
 from streams.folding.configured import service_config
@@ -41,6 +41,15 @@ class Evidence:
     configured_at: int | None = None
     lead: Lead | None = None
     """Of a DRTM service (`lead_for`)."""
+    reports: Mapping[NodeId, Placed[PathReport]] = field(default_factory=dict)
+    """The last report of each node's path to the service (P-9), told by then."""
+    needed: Mapping[EntityId, Told] = field(default_factory=dict)
+    """What was told last of every service that this one depends on, directly or not."""
+
+    def path_of(self, node: NodeId) -> PathState:
+        """A node's path to the service."""
+        placed = self.reports.get(node)
+        return placed.record.path_state if placed else PathState.UNKNOWN
 
     @property
     def owner(self) -> NodeId | None:
@@ -60,12 +69,6 @@ class Evidence:
                     if run.service_id == record.entity_id and run.monitor_id == held.monitor_id:
                         return run, batch
         return None
-
-    def batch_at(self, where: Where) -> Placed[ProbeResults] | None:
-        """The batch at a place, if it was read."""
-        wanted = (where.topic, where.partition, where.offset)
-        found = (one for one in self.batches if (one.where.topic, one.where.partition, one.where.offset) == wanted)
-        return next(found, None)
 
 
 def grounds(service: MonitoredService, record: ServiceState) -> tuple[ServiceFold, ServiceConfig]:

@@ -2,7 +2,8 @@
 
 Rule: exactly one link is decisive, found by asking backwards: a layer that changed the state decides; else the disable;
 else, with a threshold, the weights; without one, the first monitor that is not UP, because one is enough. If nothing
-was told yet, it is the owner's line: nobody may have been there to tell it.
+was told yet, it is the owner's line: nobody may have been there to tell it. Asked of one node that serves by another
+state than was told, it is that node's path.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from schemas.states import BindingVerdict, State
 from streams.answers.chain import Explanation, Link, Step
 from streams.answers.evidence import Evidence
 from streams.answers.history import Exactness, Then, Told
+from streams.answers.links_around import dependency_links, is_cut_off, path_links
 from streams.answers.links_judged import layer_links, probe_links, retry_links, weight_link
 from streams.answers.links_told import node_links, owner_link, told_links
 from streams.folding.configured import service_config
@@ -30,15 +32,20 @@ def explain(evidence: Evidence, node: NodeId | None = None) -> Explanation:
         *judged,
         owner_link(evidence),
         *(told_links(evidence, told) if told else ()),
+        *path_links(evidence, node),
         *(link for link, _ in nodes),
+        *dependency_links(evidence),
     ]
+    decisive = decisive_of(links, then.state)
+    if node is not None and nodes[0][1].state is not then.state:
+        decisive = next((link for link in links if is_cut_off(link)), decisive)
     return Explanation(
         name=evidence.service.name,
         entity_id=evidence.service.entity_id,
         at_ms=evidence.at_ms,
         state=then.state,
         changed_at_ms=told.changed_at_ms if told else None,
-        links=tuple(_marked(links, decisive_of(links, then.state))),
+        links=tuple(_marked(links, decisive)),
         nodes=tuple(state for _, state in nodes),
         notes=tuple(_notes(evidence, then)),
     )
@@ -47,7 +54,8 @@ def explain(evidence: Evidence, node: NodeId | None = None) -> Explanation:
 def _judged(evidence: Evidence, told: Told | None) -> list[Link]:
     """From the probes to the layers; of a line of history only what it says itself is left."""
     if told is None:
-        return [Link(Step.TOLD, "nothing was told of it")]
+        own = evidence.service.internal
+        return [Link(Step.TOLD, "each node folds its own, and tells nobody" if own else "nothing was told of it")]
     record = told.record
     if record is None:
         weight = f"weight {told.up_weight} UP of {told.threshold or 'all'}: {told.state.value}"

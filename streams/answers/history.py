@@ -48,7 +48,7 @@ class Exactness(Enum):
     """How well the log knows what held at an instant."""
 
     WHOLE = "exact: the record of then, and nothing was told between it and the next one"
-    STATE = "the state, its weight and its cause are exact; records between that changed no state are compacted away"
+    STATE = "the state, its weight and its cause are exact; records between that changed no state are gone"
     ENDED = "only the state, from the change that ended it: what was told before is no longer in the log"
     GAP = "not exact: a change of state between is in no topic any more"
     NONE = "unknown: no record of it by then is in the log"

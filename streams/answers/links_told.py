@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schemas.effective import effective
 from schemas.identifiers import SEATS, NodeId, partition_of, seat_of
+from schemas.probes import PathState
 from schemas.states import State
 from streams.answers.chain import Link, NodeState, Step
 from streams.answers.evidence import Evidence
@@ -115,14 +117,18 @@ def node_link(
     evidence: Evidence, told: Told | None, name: NodeId, position: Position, in_view: bool
 ) -> tuple[Link, NodeState]:
     """One node's line, and the state it held."""
-    state = held_state(evidence, told, position)
+    held, path = held_record(evidence, told, position), evidence.path_of(name)
+    state = None if held is None else _served(held, path)
     beat = position.beat
     phase = beat.record.phase.value if beat else "never heard"
     where_text = f"{phase}, {'in' if in_view else 'not in'} the view"
-    text = f"{name}: {state.value if state else 'nothing'}; {position.applied.value}; {where_text}"
+    told_text = f", told {held.state.value}" if held and held.state is not state else ""
+    text = f"{name}: {state.value if state else 'nothing'}{told_text}; {position.applied.value}; {where_text}"
     values = {
         "node_id": name,
         "state": state.value if state else None,
+        "told": held.state.value if held else None,
+        "path": path.value,
         "applied": position.applied.name,
         "next_offset": position.next_offset,
         "phase": beat.record.phase.value if beat else None,
@@ -135,11 +141,15 @@ def node_link(
     return Link(Step.NODES, text, beat.where, values), NodeState(name, state)
 
 
-def held_state(evidence: Evidence, told: Told | None, position: Position) -> State | None:
+def held_record(evidence: Evidence, told: Told | None, position: Position) -> Told | None:
     """What a node held: the record if it had applied it, else the one before as far as it had read."""
-    if told is None:
+    if told is None or position.applied is Applied.CACHED:
         return None
     if position.applied in (Applied.NOT_YET, Applied.UNSURE) and position.next_offset is not None:
-        earlier = evidence.history.before(told, position.next_offset)
-        return earlier.state if earlier else None
-    return None if position.applied is Applied.CACHED else told.state
+        return evidence.history.before(told, position.next_offset)
+    return told
+
+
+def _served(held: Told, path: PathState) -> State:
+    """The state by which a node serves (P-4)."""
+    return held.state if held.record is None else effective(held.state, held.record.path_monitoring, path)

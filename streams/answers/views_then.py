@@ -17,7 +17,7 @@ from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService, services
 from streams.answers.placed import NOWHERE, Placed, Where
 from streams.ownership.dynamic import is_dynamic, lead_of
-from streams.ownership.owner import Lead, OwnerKind, owner_of_kind, seating
+from streams.ownership.owner import Lead, OwnerKind, owner_of_kind, seating, second_of_kind
 from streams.ownership.view import EMPTY_VIEW, View, accept, proposed_view
 
 
@@ -32,6 +32,11 @@ class ViewsThen:
         """The view in force at an instant, and its record; the empty one, at no place, before the first."""
         index = bisect_right(self.places, at_ms, key=lambda where: where.at_ms) - 1
         return (self.views[index], self.places[index]) if index >= 0 else (EMPTY_VIEW, NOWHERE)
+
+    def until_ms(self, view_id: ViewId) -> int | None:
+        """When the next view came into force; None: it is still in force, or never was."""
+        index = bisect_right(self.views, view_id, key=lambda view: view.view_id)
+        return self.places[index].at_ms if 0 < index < len(self.places) else None
 
     def by_id(self, view_id: ViewId) -> View | None:
         """A view by its id; None if it was never in force."""
@@ -63,6 +68,12 @@ def elected(service: MonitoredService, view: View, lead: Lead | None) -> NodeId 
         return None
     kind = OwnerKind(seat_of(service.entity_id), frozenset(service.node_groups), lead=lead)
     return owner_of_kind(kind, seating(view), view)
+
+
+def second(service: MonitoredService, view: View, lead: Lead | None) -> NodeId | None:
+    """Who is asked for a second opinion of a service in a view (U-8)."""
+    kind = OwnerKind(seat_of(service.entity_id), frozenset(service.node_groups), service.internal, lead)
+    return second_of_kind(kind, seating(view), view)
 
 
 def lead_for(service: MonitoredService, entities: Entities) -> Lead | None:

@@ -13,7 +13,8 @@ import typer
 
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER
-from streams.cli.library import AtOption, Library, instant_of, opened
+from streams.cli.instants import AtOption
+from streams.cli.library import Library, instant_of, opened
 from streams.cli.output import Output, OutputOption, note, print_data
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 from streams.cli.show_words import STYLES, age_text, time_text

@@ -7,15 +7,20 @@ about now takes the configuration from the compacted topic, one about the past f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NoReturn
+
 from schemas.cluster import ViewChange
 from schemas.config import ConfigCommand
-from schemas.identifiers import EntityId, partition_of
+from schemas.dependencies import dependencies
+from schemas.identifiers import EntityId, NodeId, partition_of
 from schemas.inventory.entities import Entities, entity_key
-from schemas.probes import ProbeResults
+from schemas.probes import PathReport, ProbeResults
 from schemas.topics import (
     CONFIG_COMMANDS,
     CONFIG_ENTITIES,
     NODES,
+    PATH_REPORTS,
     PROBE_RESULTS,
     SERVICE_STATES,
     SERVICE_TRANSITIONS,
@@ -23,9 +28,9 @@ from schemas.topics import (
 )
 from streams.answers.config_then import ConfigThen, config_then
 from streams.answers.evidence import Evidence
-from streams.answers.history import History, histories
+from streams.answers.history import History, Told, histories
 from streams.answers.nodes_then import Beats, beats_of
-from streams.answers.placed import Kept, Where, readable
+from streams.answers.placed import Kept, Placed, Where, readable
 from streams.answers.views_then import ViewsThen, lead_for, views_then
 from streams.cli.library import Library, Pieces
 from streams.cli.output import fail
@@ -34,6 +39,7 @@ TOPICS_READ = (
     CONFIG_COMMANDS,
     CONFIG_ENTITIES,
     NODES,
+    PATH_REPORTS,
     PROBE_RESULTS,
     SERVICE_STATES,
     SERVICE_TRANSITIONS,
@@ -53,15 +59,11 @@ def gather(library: Library, name: str, at_ms: int | None) -> Evidence:
     config, offsets, views, beats = _common(library, at_ms, then_ms)
     entity = config.find(name)
     if entity is None:
-        near = config.near(name)
-        when = "" if at_ms is None else " at that instant"
-        fail(
-            f'no service "{name}"{when}'
-            + (f': did you mean "{near}"?' if near else ": `watchbill show service` lists them")
-        )
+        refuse_unknown(config, name, "" if at_ms is None else " at that instant")
     service = config.service(entity.entity_id)
     assert service is not None, "the entity is one"
-    history, results = _of_service(library, entity.entity_id, at_ms, then_ms)
+    needed = all_needed(config, entity.entity_id)
+    history, results, reports, others = _of_service(library, entity.entity_id, needed, at_ms, then_ms)
     return Evidence(
         at_ms=then_ms,
         config=config,
@@ -72,6 +74,8 @@ def gather(library: Library, name: str, at_ms: int | None) -> Evidence:
         beats=beats,
         configured_at=offsets.get(entity_key(entity.kind, entity.entity_id)),
         lead=lead_for(service, config.entities),
+        reports=reports,
+        needed=others,
     )
 
 
@@ -105,16 +109,47 @@ def config_now(records: list[Kept], commands_topic: str) -> tuple[ConfigThen, di
     return ConfigThen(Entities().updated(table.entities.values()), revision, commands_topic), offsets
 
 
-def _of_service(library: Library, entity_id: EntityId, at_ms: int | None, then_ms: int) -> tuple[History, list[Kept]]:
-    """The history of a service, and the batches of its partition around the instant."""
+def refuse_unknown(config: ConfigThen, name: str, when: str = "") -> NoReturn:
+    """Ends the verb with 1: there is no such service."""
+    near = config.near(name)
+    hint = f': did you mean "{near}"?' if near else ": `watchbill show service` lists them"
+    fail(f'no service "{name}"{when}{hint}')
+
+
+def all_needed(config: ConfigThen, service: EntityId) -> list[EntityId]:
+    """Everything that a service depends on, directly or not."""
+    found: dict[EntityId, None] = {}
+    waiting = [service]
+    while waiting:
+        for one in dependencies(config.entities, waiting.pop()):
+            if one not in found and one != service:
+                found[one] = None
+                waiting.append(one)
+    return list(found)
+
+
+def _of_service(
+    library: Library, entity_id: EntityId, needed: Sequence[EntityId], at_ms: int | None, then_ms: int
+) -> tuple[History, list[Kept], dict[NodeId, Placed[PathReport]], dict[EntityId, Told]]:
+    """The history of a service, the batches of its partition around the instant, the paths to it, and what was told of
+    the services that it depends on.
+    """
     partition = partition_of(entity_id)
     results = library.since(library.whole(PROBE_RESULTS, [partition]), then_ms - RUNS_MS)
-    pieces: list[Pieces] = [library.whole(SERVICE_STATES, [partition])]
+    partitions = sorted({partition, *map(partition_of, needed)})
+    pieces: list[Pieces] = [library.whole(SERVICE_STATES, partitions), library.whole(PATH_REPORTS, [partition])]
     if at_ms is not None:
         results = library.until(results, at_ms)
-        pieces.append(library.whole(SERVICE_TRANSITIONS, [partition]))
+        pieces.append(library.whole(SERVICE_TRANSITIONS, partitions))
     read = library.read(*pieces, library.newest(results, BATCHES))
-    key = entity_id.encode()
-    states = [kept for kept in read[SERVICE_STATES.name] if kept.key == key]
-    lines = [kept for kept in read[SERVICE_TRANSITIONS.name] if kept.key == key]
-    return histories(states, lines).get(entity_id, History()), read[PROBE_RESULTS.name]
+    wanted = {entity_id, *needed}
+    states = [kept for kept in read[SERVICE_STATES.name] if kept.text_key in wanted]
+    lines = [kept for kept in read[SERVICE_TRANSITIONS.name] if kept.text_key in wanted]
+    found = histories(states, lines)
+    told = {one: then.told for one in needed if (then := found.get(one, History()).at(then_ms)).told is not None}
+    reports = {
+        placed.record.node_id: placed
+        for placed in readable(read[PATH_REPORTS.name], PathReport)
+        if placed.record.service_id == entity_id and placed.where.at_ms <= then_ms
+    }
+    return found.get(entity_id, History()), read[PROBE_RESULTS.name], reports, told

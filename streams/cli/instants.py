@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, time, timedelta
+from typing import Annotated
+
+import typer
 
 AGO = re.compile(r"-(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?")
@@ -16,6 +19,8 @@ EPOCH = re.compile(r"\d{9,17}(\.\d+)?")
 EPOCH_MS_FROM = 1e11
 """A number from here on is milliseconds: as seconds it would be the year 5138."""
 HELP = "An instant: 10:32, -5m, 2026-11-29T10:32:05 (local, or with a zone), seconds since 1970, now."
+
+AtOption = Annotated[str | None, typer.Option("--at", help=HELP)]
 
 
 class NoInstant(Exception):

@@ -13,20 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from schemas.topics import TOPICS, Topic, topic_name
 from streams.answers.placed import Kept, Where, in_time
-from streams.cli.instants import HELP, NoInstant, instant
+from streams.cli.instants import NoInstant, instant
 from streams.cli.output import ExitCode, fail
 
 if TYPE_CHECKING:
     from connectors.kafka.log_slice import LogSlices, Piece
     from connectors.kafka.places import Place
 
-AtOption = Annotated[str | None, typer.Option("--at", help=HELP)]
 CLIENT = "watchbill-answers"
 PROGRESS_FROM = 20_000
 """Records; fewer are read before anybody looks."""

@@ -51,6 +51,11 @@ VERBS = (
     VerbRow("doctor", "streams.cli.doctor", "doctor", "Look for what may be wrong; each finding has its fix.", LOOK),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
+    VerbRow("diff", "streams.cli.diff", "diff", "What is different between two instants.", ASK),
+    VerbRow("what-if", "streams.cli.what_if", "app", "Who would own what, which states would change.", ASK),
+    VerbRow("backtest", "streams.cli.backtest", "backtest", "Recorded probes through other retries.", ASK),
+    VerbRow("incident", "streams.cli.incident", "incident", "Keep a service's past in one file.", ASK),
+    VerbRow("replay", "streams.cli.incident", "replay", "Fold a kept incident again, without Kafka.", ASK),
     VerbRow("explain", "streams.cli.explain", "explain", "Why a service is as it is: the whole chain.", ASK),
 )
 

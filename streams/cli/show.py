@@ -1,8 +1,9 @@
 """`watchbill show service|monitor|vserver|node|view [NAME]`: what the cluster is, as Kafka has it now.
 
-Rule: one reading, one answer. A table for people, or JSON and YAML with the records' field names (the shapes stand at
-`show_services`, `show_nodes` and `show_entities`): a list, or one object where a name was given. Exit codes: 1 where
-nothing has the name, 3 where Kafka gives no answer. No node is asked and no Faust is loaded.
+Rule: one reading, one answer; with `--at`, of a past instant (`show_then`). A table for people, or JSON and YAML with
+the records' field names (the shapes stand at `show_services`, `show_nodes` and `show_entities`): a list, or one object
+where a name was given. Exit codes: 1 where nothing has the name, 3 where Kafka gives no answer. No node is asked and no
+Faust is loaded.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.instants import AtOption
 from streams.cli.output import Output, OutputOption, fail, print_data
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 
@@ -42,9 +44,14 @@ class Asked:
     data_dir: Path | None
     deadline_s: float
     output: Output
+    at: str | None = None
 
-    def read(self) -> Knowledge:
-        """What Kafka has. Ends the verb where it does not answer."""
+    def read(self, service: str | None = None) -> Knowledge:
+        """What Kafka has, or had; of then perhaps of one service only. Ends the verb where it does not answer."""
+        if self.at is not None:
+            from streams.cli.show_then import read_then
+
+            return read_then(self.bootstrap, self.cluster, self.data_dir, self.at, service)
         from streams.cli.show_read import read
 
         return read(self.bootstrap, self.cluster, self.data_dir, self.deadline_s)
@@ -76,13 +83,14 @@ def service(
     data_dir: DataDirOption = None,
     deadline: DeadlineOption = DEADLINE_S,
     output: OutputOption = Output.TABLE,
+    at: AtOption = None,
 ) -> None:
     """Show services and members of groups, and their states."""
     from streams.cli import show_tables as tables
     from streams.cli.show_services import last_failures, service_detail, service_list
 
-    asked = Asked(bootstrap, cluster, data_dir, deadline, output)
-    known = asked.read()
+    asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
+    known = asked.read(name)
     if name is None:
         asked.print_all(tables.SERVICES, service_list(known), known, "service")
         return
@@ -113,12 +121,13 @@ def monitor(
     data_dir: DataDirOption = None,
     deadline: DeadlineOption = DEADLINE_S,
     output: OutputOption = Output.TABLE,
+    at: AtOption = None,
 ) -> None:
     """Show monitors, their settings, and what they are bound to."""
     from streams.cli import show_tables as tables
     from streams.cli.show_entities import monitor_list
 
-    asked = Asked(bootstrap, cluster, data_dir, deadline, output)
+    asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
     known = asked.read()
     _entities(asked, known, "monitor", name, monitor_list(known), tables.MONITORS, ("bound_to", tables.BOUND_TO))
 
@@ -131,12 +140,13 @@ def vserver(
     data_dir: DataDirOption = None,
     deadline: DeadlineOption = DEADLINE_S,
     output: OutputOption = Output.TABLE,
+    at: AtOption = None,
 ) -> None:
     """Show vservers and the states of their services."""
     from streams.cli import show_tables as tables
     from streams.cli.show_entities import vserver_list
 
-    asked = Asked(bootstrap, cluster, data_dir, deadline, output)
+    asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
     known = asked.read()
     parts = ("services", tables.BOUND_SERVICES)
     _entities(asked, known, "vserver", name, vserver_list(known), tables.VSERVERS, parts)
@@ -150,12 +160,13 @@ def node(
     data_dir: DataDirOption = None,
     deadline: DeadlineOption = DEADLINE_S,
     output: OutputOption = Output.TABLE,
+    at: AtOption = None,
 ) -> None:
     """Show nodes: phase, view, what they own, and how far behind they are."""
     from streams.cli import show_tables as tables
     from streams.cli.show_nodes import node_list
 
-    asked = Asked(bootstrap, cluster, data_dir, deadline, output)
+    asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
     known = asked.read()
     rows = node_list(known)
     if name is None:
@@ -180,12 +191,13 @@ def view(
     data_dir: DataDirOption = None,
     deadline: DeadlineOption = DEADLINE_S,
     output: OutputOption = Output.TABLE,
+    at: AtOption = None,
 ) -> None:
     """Show the view in force and those before it, accepted or refused and why."""
     from streams.cli import show_tables as tables
     from streams.cli.show_nodes import view_list
 
-    asked = Asked(bootstrap, cluster, data_dir, deadline, output)
+    asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
     known = asked.read()
     rows = view_list(known)
     if view_id is None:

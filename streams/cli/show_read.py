@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.cluster import NodeStatus, ViewChange
@@ -55,6 +55,8 @@ class Knowledge:
     now_ms: int
     paths_of: PathsOf = no_paths
     """Every node's path to a service."""
+    exactness: Mapping[EntityId, str] = field(default_factory=dict)
+    """Of a past instant: how exact the state of each service is (`streams.answers.history.Exactness`)."""
 
     @property
     def view(self) -> View:

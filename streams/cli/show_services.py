@@ -54,6 +54,8 @@ def service_list(known: Knowledge) -> list[Data]:
     found += [
         {**_told(state), "explained_by": []} for entity_id, state in known.states.items() if entity_id not in configured
     ]
+    if known.exactness:
+        found = [{**one, "exactness": known.exactness.get(one["entity_id"])} for one in found]
     return sorted(found, key=lambda data: str(data["name"]))
 
 
@@ -65,6 +67,8 @@ def service_detail(known: Knowledge, name: str) -> Data | None:
     "detail", "count", "outcomes", "response_time_us", "slow", "load", "last_at_ms", "failures": [{"at_ms", "reason",
     "detail"}]}]`, where `outcomes` has the last probes, newest last: `.` for a success, `x` for a failure; `failures`
     are the last few, newest first. None if there is no such service.
+    Of a past instant each service, here and in the list, has its `"exactness"` too, such as "WHOLE" or "STATE"
+    (`streams.answers.history`).
     """
     service = next((service for service in services(known.entities) if service.name == name), None)
     if service is None:
@@ -87,6 +91,7 @@ def service_detail(known: Knowledge, name: str) -> Data | None:
         "path_state": (state.path_state if state else PathState.UNKNOWN).value,
         **reached(known, service, state),
         "bindings": [_binding(bound, told.get(bound.monitor_id)) for bound in service.bindings],
+        **({"exactness": known.exactness.get(service.entity_id)} if known.exactness else {}),
     }
 
 

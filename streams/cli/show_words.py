@@ -58,6 +58,11 @@ def time_text(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
 
 
+def date_text(at_ms: int) -> str:
+    """The date and time of day, local: `2026-11-29 14:03:07.412`."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+
 def weight_text(up_weight: int, threshold: int) -> str:
     """`70/70`, or `2/all` where every monitor must be UP."""
     return f"{up_weight}/{threshold or 'all'}"

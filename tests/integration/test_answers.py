@@ -10,18 +10,24 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connectors.replica.states import Change
 from infra.kafka.broker import Broker
+from schemas.codec import encode
+from schemas.config import Verb
 from schemas.identifiers import partition_of
 from schemas.states import State
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES
-from tests.integration.cluster import Cluster, add_monitor, running
+from streams.cli.library import opened
+from streams.cli.show_then import TOPICS_READ, Read, knowledge_then, read_log
+from tests.integration.cluster import Cluster, add_monitor, on_service, running
 from tests.integration.conftest import delete_topics
 from tests.integration.targets import Ailment
+from tests.waiting import wait_until
 
 NAMES = [f"web{number:02d}" for number in range(8)]
 BROKEN, FLAPPED = NAMES[0], NAMES[1]
@@ -64,6 +70,7 @@ def story(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             cluster.wait_state(FLAPPED, State.DOWN)
             cluster.targets[FLAPPED].become(Ailment.NONE)
             cluster.wait_state(FLAPPED, State.UP)
+        cluster.apply(on_service(Verb.SET, NAMES[2], threshold=1))
         cluster.targets[BROKEN].become(Ailment.CLOSED)
         cluster.wait_state(BROKEN, State.DOWN)
         yield told
@@ -117,3 +124,124 @@ def test_U1_explain_fits_a_screen_and_marks_one_line(story: Story) -> None:
     (marked,) = [line for line in lines if line.startswith("▶")]
     assert "retries" in marked
     assert "REFUSED" in ran.stdout
+
+
+def read(story: Story) -> Read:
+    """The log, read as `show --at` reads it."""
+    with opened(story.cluster.bootstrap, story.cluster.name, None, TOPICS_READ) as library:
+        return read_log(library, [library.now_ms], None)
+
+
+def test_U2_the_state_at_each_change_is_what_a_live_subscriber_saw(story: Story) -> None:
+    log = read(story)
+    told_ms = {(kept.where.partition, kept.where.offset): kept.where.at_ms for kept in log.states}
+    changes = [(told_ms[change.partition, change.offset], change) for change in story.seen if change.after is not None]
+    assert len(changes) > len(NAMES) + 5
+    for at_ms, change in changes:
+        last = [later for later_ms, later in changes if later.entity_id == change.entity_id and later_ms <= at_ms][-1]
+        known, past = knowledge_then(log, at_ms)
+        assert known.states[change.entity_id] == last.after
+        assert past.exactness[change.entity_id].name == "WHOLE"
+        before, _ = knowledge_then(log, at_ms - 1)
+        held = before.states.get(change.entity_id)
+        assert held is None or (held.view_id, held.sequence) < (last.after.view_id, last.after.sequence)
+
+
+def test_U2_show_at_tells_the_past_of_one_service_and_how_exact_it_is(story: Story) -> None:
+    cluster = story.cluster
+    changes = [one for one in story.seen if one.after is not None and one.after.name == FLAPPED]
+    downs = [one.after for one in changes if one.after is not None and one.after.state is State.DOWN]
+    told = next(kept for kept in read(story).states if encode(downs[0]) == kept.value)
+    shown = story.told("show", "service", FLAPPED, "--at", str(told.where.at_ms))
+    assert (shown["state"], shown["sequence"], shown["exactness"]) == ("DOWN", downs[0].sequence, "WHOLE")
+    assert shown["bindings"][0]["state"] == "DOWN"
+    answer = story.told("explain", FLAPPED, "--at", str(told.where.at_ms))
+    assert answer["state"] == "DOWN"
+    assert next(link for link in answer["chain"] if link["decisive"])["values"]["state"] == "DOWN"
+    ran = story.ask("show", "service", FLAPPED, "--at", str(told.where.at_ms))
+    assert "exact: the record of then" in ran.stderr
+    assert cluster.state(FLAPPED) is State.UP
+
+
+def test_U2_diff_tells_what_is_different_and_what_came_and_went(story: Story) -> None:
+    states = [one.after for one in story.seen if one.after is not None]
+    all_up_ms = max(
+        next(one.updated_at_ms for one in states if one.name == name and one.state is State.UP) for name in NAMES
+    )
+    told = story.told("diff", "--from", str(all_up_ms + 20))["differences"]
+    by_name = {(one["kind"], one["name"], one["what"]): one for one in told}
+    broken = by_name["service", BROKEN, "state"]
+    assert (broken["before"], broken["after"]) == ("UP", "DOWN")
+    flapped = by_name["service", FLAPPED, "state"]
+    assert (flapped["before"], flapped["after"], flapped["changes"]) == ("UP", "UP", 4)
+    assert by_name["service", NAMES[2], "threshold"]["after"] == "1"
+    assert "view" not in {one["kind"] for one in told}
+
+
+def test_U2_an_instant_to_come_is_refused(story: Story) -> None:
+    ran = story.ask("show", "service", "--at", "2999-01-01")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "still to come" in ran.stderr
+
+
+def test_U6_a_backtest_gives_the_told_outages_again_and_says_what_more_retries_avoid(story: Story) -> None:
+    told = story.told("backtest", FLAPPED, "--set", "retries=2")
+    assert (told["told"], told["proven"], len(told["outages"])) == (2, 2, 2)
+    assert {(one["later_ms"], one["sure"]) for one in told["outages"]} == {(0, True)}
+    avoided = story.told("backtest", FLAPPED, "--set", "retries=100")
+    assert (avoided["avoided"], avoided["proven"]) == (2, 2)
+    sooner = story.told("backtest", FLAPPED, "--set", "retries=1")
+    assert all(one["later_ms"] < 0 for one in sooner["outages"])
+    ran = story.ask("backtest", FLAPPED, "--set", "interval=1s")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "changes what is probed" in ran.stderr
+    assert "2 of 2 told outages" in story.ask("backtest", FLAPPED, "--set", "retries=5").stdout
+
+
+def test_U3_what_if_a_node_left_is_what_comes_when_it_is_killed(story: Story) -> None:
+    """And a command that is asked about first does what was foretold."""
+    cluster = story.cluster
+    told = story.told("what-if", "set", "service", NAMES[3], "--threshold", "2")
+    assert [(one["name"], one["before"], one["after"]) for one in told["states"]] == [(NAMES[3], "UP", "DOWN")]
+    assert cluster.state(NAMES[3]) is State.UP, "nothing was sent"
+    cluster.apply(on_service(Verb.SET, NAMES[3], threshold=2))
+    cluster.wait_state(NAMES[3], State.DOWN)
+    victim = cluster.owners(NAMES)[NAMES[4]]
+    owners = cluster.owners(NAMES)
+    foretold = story.told("what-if", "leave", victim)
+    cluster.node(victim).kill()
+    cluster.wait_serving()
+    expected = owners | {move["name"]: move["after"] for move in foretold["moves"]}
+    assert victim not in expected.values()
+    wait_until(lambda: cluster.owners(NAMES) == expected, 20, "the owners that were foretold")
+    assert foretold["nodes_then"] == list(cluster.view().nodes)
+    ran = story.ask("what-if", "leave", victim)
+    assert (ran.returncode, "is not in view" in ran.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("name", [BROKEN, FLAPPED, NAMES[3], NAMES[4]])
+def test_U1_an_incident_folds_to_the_states_that_were_seen_live(story: Story, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "incident.jsonl"
+    kept = story.ask("incident", name, str(file), "--from", "-1h")
+    assert kept.returncode == 0, kept.stderr
+    ran = subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", "replay", str(file), "-o", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    answer = json.loads(ran.stdout)
+    seen = [one.after for one in story.seen if one.after is not None and one.after.name == name]
+    states = [(one["state"], one["view_id"], one["sequence"]) for one in answer["states"]]
+    assert states == [(one.state.value, one.view_id, one.sequence) for one in seen]
+    assert (ran.returncode, answer["faithful"], answer["counts"]["DIFFERENT"], answer["counts"]["GAP"]) == (
+        0,
+        True,
+        0,
+        0,
+    )
+    made = [(one["made"]["state"], one["made"]["view_id"], one["made"]["sequence"]) for one in answer["states"]]
+    assert made == states, [one for one in answer["states"] if one["outcome"] != "EQUAL"]
+    again = story.ask("incident", name, str(file), "--from", "-1h")
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)

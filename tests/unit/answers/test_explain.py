@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from schemas.config import Kind, Verb
-from schemas.identifiers import NodeId, partition_of
-from schemas.probes import Verdict
-from schemas.states import BindingVerdict, Doubt, State
+from schemas.config import Kind, Operation, Verb
+from schemas.identifiers import EntityId, NodeId, ViewId, partition_of
+from schemas.probes import PathReport, PathState, Verdict
+from schemas.states import BindingVerdict, Doubt, PathMonitoring, State
 from streams.answers.chain import Explanation, Link, Step
 from streams.answers.config_then import config_then
 from streams.answers.explain import explain
+from streams.answers.history import told_state
 from streams.answers.nodes_then import beats_of
+from streams.answers.placed import Placed, Where
 from tests.unit.answers.records import (
     NODES,
     PARTITION,
@@ -130,3 +134,51 @@ def test_U7_a_shadow_never_decides() -> None:
     assert answer.decisive is not None
     assert answer.decisive.values["monitor_name"] == "tcp"
     assert held.bindings[0].state is BindingVerdict.DOWN
+
+
+def reported(node: str, path: PathState, offset: int) -> Placed[PathReport]:
+    """A node's report of its path to the service."""
+    where = Where("c.path-reports", PARTITION, offset, 4_000)
+    return Placed(where, PathReport(WEB, NodeId(node), path, ViewId(0), 4_000))
+
+
+def test_U1_P4_a_node_without_a_path_serves_by_another_state_and_its_path_decides_there() -> None:
+    config = configuration(path_monitor="yes")
+    record = state(path_monitoring=PathMonitoring.INDIVIDUAL)
+    reports = {NodeId("b1"): reported("b1", PathState.DOWN, 7), NodeId("b2"): reported("b2", PathState.UP, 8)}
+    known = replace(evidence(record, config), reports=reports)
+    everyone = explain(known)
+    assert [one.state for one in everyone.nodes] == [State.UP, State.DOWN, State.UP]
+    assert [link.values["path"] for link in steps(everyone, Step.PATHS)] == ["UNKNOWN", "DOWN", "UP"]
+    assert everyone.decisive is not None
+    assert everyone.decisive.step is Step.WEIGHTS
+    one = explain(known, NodeId("b1"))
+    assert one.decisive is not None
+    assert (one.decisive.step, one.decisive.where.offset) == (Step.PATHS, 7)
+    (line,) = steps(one, Step.NODES)
+    assert line.text.startswith("b1: DOWN, told UP; applied")
+
+
+def test_U1_P5_where_nodes_decide_together_the_layer_decides() -> None:
+    config = configuration(path_monitor="yes", path_monitor_individual="no")
+    record = state(
+        now=State.DOWN,
+        bindings=state().bindings,
+        path_state=PathState.DOWN,
+        path_monitoring=PathMonitoring.TOGETHER,
+    )
+    answer = explain(replace(evidence(record, config), reports={NodeId("b1"): reported("b1", PathState.DOWN, 7)}))
+    assert answer.decisive is not None
+    assert (answer.decisive.step, answer.decisive.values["layer"]) == (Step.LAYERS, "cut_off")
+
+
+def test_U1_M20_the_root_among_what_it_depends_on_is_named() -> None:
+    add = operation(Verb.ADD, Kind.SERVICE, "db", address="10.0.0.2", port=5432)
+    depends = Operation(Verb.BIND, Kind.SERVICE, "web", {}, Kind.SERVICE, "db")
+    config = config_then([*commands(), command(2, 30, add, depends)], "c.config-commands", None)
+    down = told_state(Where("c.service-states", 5, 11), replace(state(now=State.DOWN), entity_id=EntityId("2-0")))
+    answer = explain(replace(evidence(state(now=State.DOWN), config), needed={EntityId("2-0"): down}))
+    (line,) = steps(answer, Step.DEPENDENCIES)
+    assert (line.text, line.where.offset) == ("db, which is DOWN: look there first", 11)
+    healthy = explain(replace(evidence(state(), config), needed={EntityId("2-0"): down}))
+    assert steps(healthy, Step.DEPENDENCIES)[0].text == "db, which is DOWN"
