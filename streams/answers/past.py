@@ -33,7 +33,8 @@ class PastStates:
     def summary(self) -> str:
         """How exact the whole is, in one line a kind."""
         counts = Counter(self.exactness.values())
-        return "; ".join(f"{counts[kind]:,} {kind.value}" for kind in Exactness if counts[kind])
+        every = len(self.exactness)
+        return "; ".join(f"{counts[kind]:,} of {every:,} {kind.value}" for kind in Exactness if counts[kind])
 
 
 def past_states(histories: Mapping[EntityId, History], entities: Entities, at_ms: int) -> PastStates:

@@ -55,7 +55,7 @@ def incident(
         fail(f"{file} is there already: choose another name")
     except OSError as error:
         fail(f"{file} cannot be written: {error}")
-    print(f"{file}: {len(found.records):,} records of {found.name}, {len(found.configs)} configurations")
+    print(f"{file}: {found.name}, {len(found.records):,} records, configured {len(found.configs)} times")
 
 
 def replay(file: FileArgument, output: OutputOption = Output.TABLE) -> None:

@@ -209,7 +209,8 @@ def _tell(answer: WhatIf, question: str, show_all: bool, output: Output) -> None
         note(f"and {len(answer.moves) - len(shown):,} more: --all shows them")
     if answer.reached:
         print()
-        print(f"the command reaches {answer.reached:,} services; {len(answer.states):,} change at once")
+        changing = sum(change.before is not change.after for change in answer.states)
+        print(f"services that the command reaches: {answer.reached:,}; that change at once: {changing:,}")
     if answer.states:
         print_table(STATES, [asdict(change) for change in (answer.states if show_all else answer.states[:SHOWN])], 0)
     for name in answer.unowned[:SHOWN]:
