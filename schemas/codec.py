@@ -188,6 +188,32 @@ def peek_state(data: bytes) -> str:
     return _STATE_WORDS[place]
 
 
+def peek_path(data: bytes) -> tuple[str, str, str]:
+    """(service id, node id, the state's word) of an encoded PathReport, checked to its end. Raises Unreadable.
+
+    A third of what decoding costs: a joining node reads one for every service and node.
+    """
+    if data[:HEADER_BYTES] != _PATH_TODAY.header:
+        report = decode(probes.PathReport, data)
+        return report.service_id, report.node_id, report.path_state.value
+    texts, position = [], HEADER_BYTES
+    for _ in range(2):  # service id, node id
+        length, position = _zigzag(data, position)
+        if length < 0:
+            raise Unreadable("not a PathReport: a text of less than nothing")
+        texts.append(data[position : position + length])
+        position += length
+    place, position = _zigzag(data, position)
+    for _ in range(2):  # view id, instant
+        _, position = _zigzag(data, position)
+    if position != len(data) or not 0 <= place < len(_PATH_WORDS):
+        raise Unreadable("not a PathReport: its fields do not end where its bytes do, or no known state stands there")
+    try:
+        return texts[0].decode(), texts[1].decode(), _PATH_WORDS[place]
+    except UnicodeDecodeError as fault:
+        raise Unreadable(f"not a PathReport: {fault}") from fault
+
+
 def _zigzag(data: bytes, position: int) -> tuple[int, int]:
     """An Avro long at a position, and the position behind it (Avro 1.11, binary encoding)."""
     value = shift = 0
@@ -215,4 +241,6 @@ def _header_fault(data: bytes) -> str:
 
 _STATE_TODAY = _TODAY[states.ServiceState]
 _STATE_WORDS: tuple[str, ...] = tuple(_STATE_TODAY.schema["fields"][4]["type"]["symbols"])
+_PATH_TODAY = _TODAY[probes.PathReport]
+_PATH_WORDS: tuple[str, ...] = tuple(_PATH_TODAY.schema["fields"][2]["type"]["symbols"])
 _STATE_HEADERS = {header: True for header, written in WRITTEN.items() if written.record_type is states.ServiceState}

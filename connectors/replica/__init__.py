@@ -10,6 +10,7 @@ from connectors.replica.config_table import EntityChange, entity_key
 from connectors.replica.control import ControlReplica
 from connectors.replica.path_table import PathChange
 from connectors.replica.paths import PathReplica
+from connectors.replica.reach import Reach
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord
 from connectors.replica.states import Change, StateReplica
@@ -22,6 +23,7 @@ __all__ = [
     "NotReady",
     "PathChange",
     "PathReplica",
+    "Reach",
     "Snapshot",
     "StaleRecord",
     "StateReplica",

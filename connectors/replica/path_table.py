@@ -9,12 +9,14 @@ are Python's small integers, which cost a reference, and a view change asks 70,0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.identifiers import EntityId, NodeId
 from schemas.probes import PathState
 from schemas.processing import ServicePaths
+
+KEPT_SETS = 4_096
 
 
 class PathChange(NamedTuple):
@@ -34,6 +36,8 @@ class PathTable:
         self._down: dict[EntityId, int] = {}
         self._bits: dict[NodeId, int] = {}
         """By node, in the order in which they were first heard of."""
+        self._sets: dict[int, frozenset[NodeId]] = {}
+        """By their bits, which stand for the same nodes for ever."""
 
     def __len__(self) -> int:
         """How many services somebody has reported of."""
@@ -61,7 +65,7 @@ class PathTable:
     def paths(self, service: EntityId) -> ServicePaths:
         """Every node's path to one service."""
         up, down = self._up.get(service, 0), self._down.get(service, 0)
-        return ServicePaths(frozenset(self._nodes_in(up)), frozenset(self._nodes_in(down)))
+        return ServicePaths(self._nodes_in(up), self._nodes_in(down))
 
     def cut_off_from(self, nodes: Iterable[NodeId]) -> list[EntityId]:
         """Services that at least one of these nodes cannot reach."""
@@ -81,8 +85,14 @@ class PathTable:
         """Services that somebody has reported of."""
         return list(self._up.copy().keys() | self._down.copy().keys())
 
-    def _nodes_in(self, bits: int) -> Iterator[NodeId]:
-        return (node for node, bit in list(self._bits.items()) if bits & bit)
+    def _nodes_in(self, bits: int) -> frozenset[NodeId]:
+        """Few sets of nodes occur, and 70,000 services share them."""
+        nodes = self._sets.get(bits)
+        if nodes is None:
+            nodes = frozenset(node for node, bit in list(self._bits.items()) if bits & bit)
+            if len(self._sets) < KEPT_SETS:
+                self._sets[bits] = nodes
+        return nodes
 
 
 def _set(bitmap: dict[EntityId, int], service: EntityId, bit: int, on: bool) -> None:

@@ -15,13 +15,14 @@ from connectors.kafka.places import BadRecord, LogRecord, all_partitions, bad_re
 from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica, call, default_access, ignore, report_bad
 from connectors.replica.path_table import PathChange, PathTable
-from schemas.codec import Unreadable, decode
+from schemas.codec import Unreadable, peek_path
 from schemas.identifiers import EntityId, NodeId
-from schemas.probes import PathReport, PathState
+from schemas.probes import PathState
 from schemas.processing import ServicePaths
 from schemas.topics import DEFAULT_CLUSTER, PATH_REPORTS, topic_name
 
 OnPaths = Callable[[Sequence[PathChange]], None]
+STATES = {state.value: state for state in PathState}
 SEPARATOR = "/"
 """Between service id and node in a report's key; neither can hold one."""
 
@@ -107,7 +108,9 @@ def read_report(key: bytes | None, value: bytes | None) -> tuple[EntityId, NodeI
         raise Unreadable("the key is not `service id/node`")
     if value is None:
         return EntityId(service), NodeId(node), PathState.UNKNOWN
-    report = decode(PathReport, value, PATH_REPORTS.record_bytes)
-    if (report.service_id, report.node_id) != (service, node):
-        raise Unreadable(f"is {report.node_id}'s report of {report.service_id}, but stands under {service}/{node}")
-    return report.service_id, report.node_id, report.path_state
+    if len(value) > PATH_REPORTS.record_bytes:
+        raise Unreadable(f"{len(value):,} bytes, over the limit of {PATH_REPORTS.record_bytes:,}")
+    told_service, told_node, state = peek_path(value)
+    if (told_service, told_node) != (service, node):
+        raise Unreadable(f"is {told_node}'s report of {told_service}, but stands under {service}/{node}")
+    return EntityId(service), NodeId(node), STATES[state]

@@ -89,10 +89,11 @@ class VserverReader:
 
     def _configured(self, changes: Sequence[EntityChange], _revision: int) -> None:
         """On the replica's thread; readers see the snapshot before or after, never half of a command."""
-        self._entities = self._entities.updated([found for change in changes if (found := _change_of(change))])
+        self._entities = self._entities.updated([found for change in changes if (found := change_of(change))])
 
 
-def _change_of(change: EntityChange) -> EntityRecord | None:
+def change_of(change: EntityChange) -> EntityRecord | None:
+    """A change as the snapshot of entities takes it; None for what came and went unseen."""
     if change.after is not None:
         return change.after
     return None if change.before is None else Removed(change.before.kind, change.before.entity_id)

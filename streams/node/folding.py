@@ -182,6 +182,7 @@ class Folding:
             services = self._host.monitoring.inventory.services
             unknown = [service for service in self._host.replicas.states if service not in services]
             self.folds.remove_unconfigured([service for service in unknown if self._is_read(service)])
+            self._host.monitoring.paths.forget_removed(self.folds.partitions, self._is_read)
 
     def _is_read(self, service: EntityId) -> bool:
         """Whether the command that added the service was read here: if not, it is new, not gone. No id: none did."""

@@ -82,6 +82,11 @@ class PathReports:
         if self._pending:
             self._schedule()
 
+    def withdraw(self, service: EntityId, node: NodeId) -> None:
+        """A tombstone for another node's report of a service that is gone; the next look sends a lost one again."""
+        if self.view_id is not None and self._may_send():
+            self._sender.send(self._topic, partition_of(service), report_key(service, node), None)
+
     def keep_house(self) -> None:
         """See to what came back undelivered while nothing else was to be sent."""
         if self._returned:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from structlog import get_logger
@@ -24,7 +25,7 @@ from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
 from connectors.kafka.producer import OwnProducer
 from connectors.replica.path_table import PathChange
-from schemas.identifiers import EntityId, NodeId
+from schemas.identifiers import EntityId, NodeId, Partition, partition_of
 from schemas.inventory.path_monitor import DEFAULT, NAME, TYPE, PathMonitor, path_monitor
 from schemas.probes import PathState, ProbeRun, Verdict
 from schemas.processing import ServicePaths
@@ -36,7 +37,7 @@ from streams.folding.events import BindingConfig
 from streams.node.domains import Engines
 from streams.node.inventory import Inventory
 from streams.node.lease import Lease
-from streams.node.path_reports import PathReports
+from streams.node.path_reports import TICK_S, PathReports
 from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.ownership.paths import Addresses, Moved, pinged_address
@@ -47,6 +48,8 @@ log = get_logger()
 FIRST_NUMBER = 1 << 31
 """Binding numbers from here on are paths'; below are the inventory's."""
 MONITOR_ID = EntityId(NAME)
+AT_ONCE = 500
+"""Addresses whose pings begin in one go: a table of 70,000 would hold the loop for seconds."""
 PATH_STATES = {
     BindingVerdict.UP: PathState.UP,
     BindingVerdict.MAINTENANCE: PathState.UP,
@@ -63,6 +66,8 @@ class Reported(Protocol):
     def paths(self, service: EntityId) -> ServicePaths: ...
 
     def reported_by(self, node: NodeId) -> Sequence[EntityId]: ...
+
+    def services(self) -> Sequence[EntityId]: ...
 
 
 @dataclass(slots=True)
@@ -89,6 +94,7 @@ class Paths:
         state_of: Callable[[EntityId], ServiceState | None],
         reported: Reported,
         reports: PathReports,
+        call_later: Callable[..., object],
     ) -> None:
         self._local, self._node = local, local.node
         self._inventory = inventory
@@ -96,6 +102,7 @@ class Paths:
         self._state_of = state_of
         self._reported = reported
         self.reports = reports
+        self._call_later = call_later
         self._addresses = Addresses()
         self._named: set[EntityId] = set()
         """Domain-based services that are pinged for: their address is in their records."""
@@ -104,6 +111,9 @@ class Paths:
         self._by_number: dict[int, _Pinged] = {}
         self._inside = False
         self._next_number = FIRST_NUMBER
+        self._waiting: dict[str, BindingFold] = {}
+        """Addresses whose pings are to begin, and what is known of them."""
+        self._beginning = False
 
     def __len__(self) -> int:
         """How many addresses are pinged now."""
@@ -135,13 +145,14 @@ class Paths:
             return
         self._inside = inside
         if not inside:
-            self._cease(list(self._pinged))
+            self._cease([*self._pinged, *self._waiting])
             return
+        self._place(list(self._named))  # their records may have come after their configuration, in the replay
         held = {service: self._reported.of(service, self._node) for service in self._reported.reported_by(self._node)}
         self.reports.begin(held)
         self.reports.put([service for service in held if service not in self._addresses], PathState.UNKNOWN)
         self._begin(self._addresses.all())
-        if self._pinged and ping_access() is PingAccess.NONE:
+        if len(self._addresses) and ping_access() is PingAccess.NONE:
             log.warning("this node may not ping, so its paths stay unknown", cure=CURE)
 
     def configured(self, services: Iterable[EntityId]) -> None:
@@ -174,9 +185,24 @@ class Paths:
                 if change.node == self._node:
                     self.reports.read_back(change.service, change.after)
 
+    def forget_removed(self, partitions: Collection[Partition], is_read: Callable[[EntityId], bool]) -> None:
+        """Reports of services that are gone, by nodes that are gone too: whoever folds their partition takes them back.
+
+        A service whose command was not read here is new, not gone.
+        """
+        services, taken_back = self._inventory.services, 0
+        gone = [each for each in self._reported.services() if each not in services and partition_of(each) in partitions]
+        for service in [each for each in gone if is_read(each)][:AT_ONCE]:
+            paths = self._reported.paths(service)
+            for node in (paths.up | paths.down) - {self._node}:
+                self.reports.withdraw(service, node)
+                taken_back += 1
+        if taken_back:
+            log.info("reports of removed services taken back", reports=taken_back)
+
     def _judged(self, pinged: _Pinged) -> None:
         services, why = self._addresses.services_at(pinged.address), pinged.fold.detail
-        log.info("path", address=pinged.address, state=pinged.state.value, services=len(services), why=why or None)
+        log.debug("path", address=pinged.address, state=pinged.state.value, services=len(services), why=why or None)
         if pinged.state is not PathState.UNKNOWN:
             self.reports.put(services, pinged.state)
 
@@ -212,32 +238,50 @@ class Paths:
             self._begin([address for address in moved.came if self._addresses.services_at(address)])
 
     def _begin(self, addresses: Iterable[str]) -> None:
-        fresh = [self._new(address) for address in addresses if address not in self._pinged]
+        """Ping these from now on: the first of them at once, the others some at a time."""
+        config = judged_by(self._monitor)
+        for address in addresses:
+            if address not in self._pinged:
+                self._waiting.setdefault(address, BindingFold(config, None))
+        if not self._beginning:
+            self._begin_some()
+
+    def _begin_some(self) -> None:
+        fresh = [self._new(address, self._waiting.pop(address)) for address in list(islice(self._waiting, AT_ONCE))]
         if fresh:
             self._engines.add([path_binding(each.number, each.address, self._monitor) for each in fresh])
             self._engines.set_probing(on=[each.number for each in fresh])
+        self._beginning = bool(self._waiting)
+        if self._beginning:
+            self._call_later(TICK_S, self._begin_some)
 
-    def _new(self, address: str) -> _Pinged:
-        pinged = _Pinged(address, self._next_number, BindingFold(judged_by(self._monitor), None))
+    def _new(self, address: str, fold: BindingFold) -> _Pinged:
+        pinged = _Pinged(address, self._next_number, fold)
         self._next_number += 1
         self._pinged[address] = self._by_number[pinged.number] = pinged
         return pinged
 
     def _cease(self, addresses: Iterable[str]) -> None:
-        gone = [pinged.number for address in addresses if (pinged := self._pinged.pop(address, None)) is not None]
-        for number in gone:
-            del self._by_number[number]
+        gone = []
+        for address in addresses:
+            self._waiting.pop(address, None)
+            pinged = self._pinged.pop(address, None)
+            if pinged is not None:
+                del self._by_number[pinged.number]
+                gone.append(pinged.number)
         if gone:
             self._engines.remove(gone)
 
     def _start_anew(self) -> None:
         """The path monitor has other parameters: the same pings under new numbers; what is known stays known."""
-        before = self._pinged.copy()
-        self._cease(list(before))
-        self._begin(before)
-        for address, pinged in before.items():
-            fold = self._pinged[address].fold
-            fold.state, fold.outcomes, fold.held = pinged.fold.state, pinged.fold.outcomes, pinged.fold.held
+        known = {address: pinged.fold for address, pinged in self._pinged.items()} | self._waiting
+        config = judged_by(self._monitor)
+        for fold in known.values():
+            fold.configure(config)
+        self._cease(list(known))
+        self._waiting = known
+        if not self._beginning:
+            self._begin_some()
 
 
 class Host(Protocol):
@@ -266,6 +310,7 @@ def make_paths(host: Host, inventory: Inventory) -> Paths:
         host.replicas.states.get,
         host.replicas.paths,
         reports,
+        call_later,
     )
 
 

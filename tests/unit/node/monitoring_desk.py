@@ -108,7 +108,7 @@ class Desk:
         )
         reports = PathReports(ME, self.sender, "path-reports", lambda: True, self.later, lambda: 1_000)
         local, inventory = Member(ME, RUN), self.monitoring.inventory
-        self.monitoring.paths = Paths(local, inventory, self.engines, self.states.get, PathTable(), reports)
+        self.monitoring.paths = Paths(local, inventory, self.engines, self.states.get, PathTable(), reports, self.later)
         self.monitoring.publisher = ResultPublisher(
             identity,
             self.sender,

@@ -49,6 +49,7 @@ class Desk:
             self.states.get,
             self.log,
             reports,
+            self.later,
         )
 
     def do(self, text: str) -> None:

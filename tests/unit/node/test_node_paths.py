@@ -7,10 +7,13 @@ from dataclasses import replace
 import pytest
 
 from connectors.engine.runs import RunReport
-from schemas.identifiers import EntityId, NodeId
+from connectors.replica.paths import report_key
+from schemas.identifiers import EntityId, NodeId, partition_of
 from schemas.probes import PathState, Reason, Verdict
+from streams.node import paths
 from streams.node.paths import FIRST_NUMBER
 from tests.unit.node.paths_desk import B0, Desk
+from tests.unit.replica.samples import service_state
 
 UP, DOWN, UNKNOWN = PathState.UP, PathState.DOWN, PathState.UNKNOWN
 HERE, THERE = "10.0.0.1", "10.0.0.2"
@@ -38,6 +41,21 @@ def test_P1_P2_each_address_of_a_path_monitored_service_is_pinged_once() -> None
     assert (binding.kind, binding.ip, binding.port, binding.number >= FIRST_NUMBER) == ("PING", HERE, 0, True)
     assert (binding.interval_ms, binding.timeout_ms, binding.window, binding.down_time_ms) == (5_000, 2_000, 3, 0)
     assert len(desk.paths) == 1
+
+
+def test_the_pings_of_many_addresses_begin_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "AT_ONCE", 2)
+    services = [f"add service s{each} address=10.0.1.{each} port=80 path_monitor=yes" for each in range(4)]
+    desk = inside("\n".join(services))
+    seen = [len(desk.pinged())]
+    desk.do("add monitor path-monitor type=PING interval=9s")
+    while desk.later.calls:
+        desk.later.tick()
+        seen.append(len(desk.pinged()))
+    assert seen == [2, 2, 4, 5], "those that had begun begin anew, with the others"
+    assert {desk.engines.table[number].interval_ms for number in desk.pinged().values()} == {9_000}
+    desk.enter(inside=False)
+    assert desk.engines.table == {}
 
 
 def test_T11_only_while_the_node_is_in_the_view() -> None:
@@ -152,6 +170,15 @@ def test_D3_a_domain_based_service_is_pinged_where_its_record_says() -> None:
     assert list(desk.pinged()) == [HERE], "an address that is configured is not moved by a record"
 
 
+def test_V9_a_domain_based_service_whose_record_came_in_the_replay_is_pinged_from_the_first_view_on() -> None:
+    desk = Desk()
+    desk.do("add service named address=shop.test port=80 path_monitor=yes")
+    named = desk.id_of("named")
+    desk.states[named] = replace(service_state(named), ip_address=THERE)
+    desk.enter()
+    assert list(desk.pinged()) == [THERE]
+
+
 def test_P6_the_operators_path_monitor_sets_the_parameters_and_what_is_known_stays_known() -> None:
     desk = inside()
     desk.ping(HERE, Verdict.UP)
@@ -189,6 +216,22 @@ def test_a_restart_is_no_change_of_a_path_and_what_is_no_longer_ours_is_taken_ba
     assert desk.told() == {desk.id_of("shop"): DOWN}
     desk.ping(HERE, Verdict.UP)
     assert desk.told() == {web: UP, desk.id_of("shop"): UP}
+
+
+def test_reports_of_removed_services_by_nodes_that_are_gone_are_taken_back_by_who_folds_them() -> None:
+    desk = inside()
+    removed, unread, elsewhere = EntityId("90-0"), EntityId("99-0"), EntityId("91-0")
+    dead = NodeId("b7")
+    for service in (removed, unread, elsewhere, desk.id_of("web")):
+        desk.log.note(service, dead, DOWN)
+    ours = frozenset({partition_of(removed), partition_of(unread), partition_of(desk.id_of("web"))})
+    assert partition_of(elsewhere) not in ours
+    desk.paths.forget_removed(ours, lambda service: service != unread)
+    (sent,) = desk.sender.take()
+    assert (sent.partition, sent.key, sent.value) == (partition_of(removed), report_key(removed, dead), None)
+    desk.enter(inside=False)
+    desk.paths.forget_removed(ours, lambda service: service != unread)
+    assert desk.sender.take() == []
 
 
 def test_F3_an_own_report_that_is_not_as_we_said_is_said_again() -> None:

@@ -85,7 +85,9 @@ def test_P9_a_report_is_read_under_its_key_and_a_tombstone_takes_it_back() -> No
         (None, encode(REPORT), "the key is not"),
         (b"\xff/b0", encode(REPORT), "no UTF-8"),
         (report_key(WEB, B0), b"", "too short"),
-        (report_key(WEB, B0), encode(REPORT)[:-1], "not a PathReport"),
+        (report_key(WEB, B0), encode(REPORT)[:-1], "ends within"),
+        (report_key(WEB, B0), encode(REPORT) + b"\0", "not a PathReport"),
+        (report_key(WEB, B0), encode(REPORT) + bytes(300_000), "over the limit"),
     ],
 )
 def test_what_is_no_report_says_why(key: bytes | None, value: bytes | None, why: str) -> None:
