@@ -104,6 +104,19 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """What the owner learnt of the link to a service (S-1): the segment size of its connections, in bytes, and of a
+    service on the owner's own link the neighbour's MAC, VLAN (0: untagged) and channel (the owner's interface).
+    """
+
+    service_id: EntityId
+    mss: int | None
+    mac: str | None
+    vlan: int | None
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeResults:
     """A batch of one node for one partition. `claims` are services it declares ownership of under `view_id` (V-4).
 
@@ -120,6 +133,7 @@ class ProbeResults:
     resolutions: tuple[Resolution, ...] = ()
     suspect: bool = False
     opinion: bool = False
+    links: tuple[Link, ...] = ()
 
 
 class PathState(Enum):

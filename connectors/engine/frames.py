@@ -48,12 +48,13 @@ class FrameKind(IntEnum):
 
 
 HEAD = Struct("<IB")
-REPORT = Struct("<IIBBqqqIIIqH")
+REPORT = Struct("<IIBBqqqIIIqHH")
 VERDICTS = tuple(Verdict)
 REASONS = tuple(Reason)
 VERDICT_CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}
 REASON_CODES = {reason: code for code, reason in enumerate(REASONS)}
 MAX_US = 2**32 - 1
+MAX_MSS = 2**16 - 1
 NO_LOAD = -1
 """In the place of twice the load, plus one where a threshold is reached."""
 BINDING_FIELDS = tuple(field.name for field in fields(Binding))
@@ -166,6 +167,7 @@ def _pack_report(report: RunReport) -> bytes:
             min(report.response_avg_us, MAX_US),
             min(report.response_max_us, MAX_US),
             NO_LOAD if report.load is None else report.load.load << 1 | report.load.threshold_reached,
+            min(report.mss, MAX_MSS),
             len(detail),
         )
         + detail
@@ -177,14 +179,14 @@ def decode_reports(body: bytes) -> list[RunReport]:
     reports = []
     place, end = 0, len(body)
     while place < end:
-        number, run, verdict, reason, first, last, count, low, average, high, coded, length = REPORT.unpack_from(
+        number, run, verdict, reason, first, last, count, low, average, high, coded, mss, length = REPORT.unpack_from(
             body, place
         )
         place += REPORT.size + length
         detail = body[place - length : place].decode()
         load = None if coded == NO_LOAD else MeasuredLoad(coded >> 1, bool(coded & 1))
         times = (first, last, count, low, average, high)
-        reports.append(RunReport(number, 0, run, VERDICTS[verdict], REASONS[reason], detail, *times, load))
+        reports.append(RunReport(number, 0, run, VERDICTS[verdict], REASONS[reason], detail, *times, load, mss))
     return reports
 
 

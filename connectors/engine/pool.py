@@ -221,6 +221,7 @@ class EnginePool:
             report.response_avg_us,
             report.response_max_us,
             report.load,
+            report.mss,
         )
 
     def _lost(self, engine: EngineProcess, why: str) -> None:

@@ -45,6 +45,8 @@ class RunReport:
     """Over the run."""
     load: MeasuredLoad | None = None
     """What a LOAD monitor's latest probe measured."""
+    mss: int = 0
+    """The segment size of the connection that began the latest run of successes, in bytes; 0: none was seen."""
 
 
 class RunLength:
@@ -57,6 +59,7 @@ class RunLength:
         "last_at_ms",
         "max_us",
         "min_us",
+        "mss",
         "number",
         "reason",
         "reported",
@@ -78,6 +81,7 @@ class RunLength:
         self.verdict: Verdict | None = None
         self.reason: Reason | None = None
         self.detail = ""
+        self.mss = 0
         self.count = self.reported = self.summary = 0
         self.first_at_ms = self.last_at_ms = 0
         self.min_us = self.sum_us = self.max_us = 0
@@ -139,4 +143,5 @@ class RunLength:
             response_min_us=self.min_us,
             response_avg_us=average_us,
             response_max_us=self.max_us,
+            mss=self.mss,
         )

@@ -12,7 +12,7 @@ from contextlib import suppress
 from errno import EINPROGRESS
 from pathlib import Path
 from select import EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, epoll
-from socket import IPPROTO_TCP, SO_ERROR, SOL_SOCKET, SocketType
+from socket import IPPROTO_TCP, SO_ERROR, SOL_SOCKET, TCP_MAXSEG, SocketType
 from socket import TCP_QUICKACK as QUICKACK
 from time import monotonic_ns
 
@@ -157,6 +157,8 @@ class StreamTransport:
         self._poller.modify(sock.fileno(), WANTED)
 
     def _end(self, entry: Entry, outcome: Outcome) -> None:
+        if outcome.verdict is UP and entry.run.verdict is not UP and entry.sock is not None:
+            entry.run.mss = entry.sock.getsockopt(IPPROTO_TCP, TCP_MAXSEG)  # once a run: it costs a call (S-1)
         self._let_go(entry, outcome.verdict is UP)
         self._engine.answered(entry, outcome)
 

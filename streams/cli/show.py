@@ -162,9 +162,10 @@ def node(
     output: OutputOption = Output.TABLE,
     at: AtOption = None,
 ) -> None:
-    """Show nodes: phase, view, what they own, and how far behind they are."""
+    """Show nodes: phase, view, what they own, and how far behind they are; one by name: in what, and since when."""
     from streams.cli import show_tables as tables
-    from streams.cli.show_nodes import node_list
+    from streams.cli.show_lag import LAG, reading
+    from streams.cli.show_nodes import node_detail, node_list
 
     asked = Asked(bootstrap, cluster, data_dir, deadline, output, at)
     known = asked.read()
@@ -172,12 +173,13 @@ def node(
     if name is None:
         asked.print_all(tables.NODES, rows, known, "node")
         return
-    one = _named(rows, "node_id", name, "node")
+    row = _named(rows, "node_id", name, "node")
+    one = node_detail(known, row, reading(bootstrap, cluster, data_dir))
 
     def show() -> None:
-        tables.print_table(tables.NODES, [one], known.now_ms)
+        tables.print_facts(tables.node_facts(one, known.now_ms))
         print()
-        tables.print_facts(tables.node_facts(one))
+        tables.print_table(LAG, one["lag"], known.now_ms)
 
     asked.print_one(one, show)
 

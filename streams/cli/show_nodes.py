@@ -15,6 +15,7 @@ from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import PARTITIONS, NodeId
 from schemas.inventory.services import services
 from schemas.topics import NODES
+from streams.cli.show_lag import TimesOf, behind_since_ms, lag_of, unapplied
 from streams.cli.show_read import Knowledge, ViewRecord
 from streams.cli.show_services import elected_owner
 from streams.ownership.placement import moved, place
@@ -46,6 +47,18 @@ def node_list(known: Knowledge) -> list[Data]:
         }
         for node in names
     ]
+
+
+def node_detail(known: Knowledge, one: Data, times_of: TimesOf) -> Data:
+    """One row of `node_list`, and how far its node is behind: with "lag" (see `show_lag.lag_of`), "behind_since_ms" and
+    "behind_for_ms" (null where it has applied all that counts).
+    """
+    status = known.nodes.get(one["node_id"])
+    applied = {} if status is None else status.applied
+    lags = lag_of(applied, known.positions, times_of(unapplied(applied, known.positions)))
+    since_ms = behind_since_ms(lags)
+    for_ms = None if since_ms is None else max(0, known.now_ms - since_ms)
+    return {**one, "lag": lags, "behind_since_ms": since_ms, "behind_for_ms": for_ms}
 
 
 def _status(status: NodeStatus | None) -> Data:

@@ -42,12 +42,13 @@ def service_list(known: Knowledge) -> list[Data]:
 
     One: `{"entity_id", "name", "state", "owner", "ip_address", "port", "up_weight", "threshold", "response_time_us",
     "changed_at_ms", "due_at_ms", "updated_at_ms", "view_id", "sequence", "cause": {"kind", "text", "topic",
-    "partition", "offset"}, "reason", "domain", "load", "doubt"}`, with `due_at_ms` where time alone will end the
-    state, `domain` null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason", "detail"}`,
-    `load` null or `{"threshold_reached", "load", "round_robin_contribution"}`, `doubt` null or, while a second opinion
-    is asked for, `{"asked", "since_ms", "until_ms"}`, and `"explained_by"`, the names of services that it depends on
-    and that explain why it is DOWN; without a state: state "UNKNOWN", cause text "no state yet", and null for what only
-    a state can tell.
+    "partition", "offset"}, "reason", "domain", "load", "doubt", "mss", "layer_two"}`, with `due_at_ms` where time alone
+    will end the state, `domain` null, or of a domain-based service `{"domain", "ttl_s", "resolved_at_ms", "reason",
+    "detail"}`, `load` null or `{"threshold_reached", "load", "round_robin_contribution"}`, `doubt` null or, while a
+    second opinion is asked for, `{"asked", "since_ms", "until_ms"}`, `layer_two` null or, where the service is on its
+    owner's link, `{"mac", "vlan", "channel"}`, and `"explained_by"`, the names of services that it depends on and that
+    explain why it is DOWN; without a state: state "UNKNOWN", cause text "no state yet", and null for what only a state
+    can tell.
     """
     configured = {service.entity_id: service for service in services(known.entities)}
     found = [_service(known, service, known.states.get(entity_id)) for entity_id, service in configured.items()]
@@ -158,6 +159,8 @@ def _last(service: MonitoredService, state: ServiceState | None) -> Data:
         "domain": domain_data(DomainInfo(service.domain.name, None, Reason.UNKNOWN, "")) if service.domain else None,
         "load": None,
         "doubt": None,
+        "mss": None,
+        "layer_two": None,
     }
 
 
@@ -175,6 +178,8 @@ def _told(state: ServiceState) -> Data:
         "changed_at_ms": state.changed_at_ms,
         "due_at_ms": state.due_at_ms,
         "doubt": asdict(state.doubt) if state.doubt else None,
+        "mss": state.mss,
+        "layer_two": asdict(state.layer_two) if state.layer_two else None,
         "updated_at_ms": state.updated_at_ms,
         "view_id": state.view_id,
         "sequence": state.sequence,

@@ -19,6 +19,7 @@ from streams.cli.show_words import (
     STYLES,
     address_text,
     age_text,
+    link_text,
     load_text,
     response_text,
     time_text,
@@ -215,6 +216,8 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     yield "response", (response_text(one["response_time_us"]), PLAIN)
     if one["load"] is not None:
         yield "load", (load_text(one["load"]), ATTENTION if one["load"]["threshold_reached"] else PLAIN)
+    if one["mss"] is not None or one["layer_two"] is not None:
+        yield "link", (link_text(one["mss"], one["layer_two"]), PLAIN)
     yield "owner", (_owner(one), PLAIN)
     if one["path_monitoring"] != "OFF":
         yield "paths", (MONITORING_WORDS[PathMonitoring(one["path_monitoring"])], PLAIN)
@@ -228,9 +231,14 @@ def service_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
     yield "last told", (f"{_age(one['updated_at_ms'], now_ms)} ago" if one["updated_at_ms"] else "never", PLAIN)
 
 
-def node_facts(one: Data) -> Iterable[tuple[str, Cell]]:
-    """One node, what its row has no room for."""
+def node_facts(one: Data, now_ms: int) -> Iterable[tuple[str, Cell]]:
+    """One node, line by line: what the list says of it, how it pings, and since when it is behind."""
+    for heading, cell in NODES:
+        yield heading, cell(one, now_ms)
     yield "pings with", (one["pings"] or "not told", ATTENTION if one["pings"].startswith("none") else PLAIN)
+    since_ms = one.get("behind_since_ms")
+    if since_ms is not None:
+        yield "behind since", (f"{time_text(since_ms)}, {_age(since_ms, now_ms)} ago", ATTENTION)
 
 
 def entity_facts(one: Data) -> Iterable[tuple[str, Cell]]:

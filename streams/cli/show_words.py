@@ -75,6 +75,15 @@ def address_text(ip_address: str, port: int) -> str:
     return f"[{ip_address}]:{port}" if ":" in ip_address else f"{ip_address}:{port}"
 
 
+def link_text(mss: int | None, layer_two: Mapping[str, Any] | None) -> str:
+    """What the owner learnt of the link, such as `02:00:00:00:00:01 on eth0.100, VLAN 100, MSS 1448`."""
+    parts = [] if mss is None else [f"MSS {mss}"]
+    if layer_two is not None:
+        vlan = [f"VLAN {layer_two['vlan']}"] if layer_two["vlan"] else []
+        parts = [f"{layer_two['mac']} on {layer_two['channel']}", *vlan, *parts]
+    return ", ".join(parts)
+
+
 def load_text(load: Mapping[str, Any]) -> str:
     """A measured load, such as `73 % of the threshold`."""
     return f"{load['load']} % of the threshold" + (", a threshold is reached" if load["threshold_reached"] else "")

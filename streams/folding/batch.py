@@ -1,9 +1,9 @@
 """Step 7 for a whole batch: a node's ProbeResults, service by service.
 
-Rule: claims first, then what DNS said, then runs in their order; neighbouring runs of one service are folded together,
-so that a service whose monitors all turned makes one record. A service that is not folded here refuses, and its
-neighbours are folded all the same. Why not one event per service: a batch of a hundred runs folds in the time that
-Faust needs for one event.
+Rule: claims first, then what DNS said and what was learnt of links, then runs in their order; neighbouring runs of one
+service are folded together, so that a service whose monitors all turned makes one record. A service that is not folded
+here refuses, and its neighbours are folded all the same. Why not one event per service: a batch of a hundred runs folds
+in the time that Faust needs for one event.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ def fold_results(
         else:
             service_id = said.service_id
             facts += fold.resolved(sender, owner_of(service_id, view_id), said, now_ms, ask(service_id, view_id))
+    for link in results.links:
+        fold = folds.get(link.service_id)
+        if fold is not None:  # its runs, which come with it, say so if it is not here
+            fold.linked(sender, owner_of(link.service_id, view_id), link)
     start, end = 0, len(runs)
     while start < end:
         service_id = runs[start].service_id

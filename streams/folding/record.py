@@ -1,8 +1,7 @@
 """Step 7d: the records that the fold writes, built from what it holds.
 
 Rule: the sequence goes up by one with each record of a service, through all views, so that (view id, sequence) rises
-strictly; `changed_at_ms` moves only with the state. Fields that the fold does not decide (link, MSS) are carried over
-from the record before.
+strictly; `changed_at_ms` moves only with the state.
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ from typing import Protocol
 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.parameters.durations import duration_text
-from schemas.probes import PathState
+from schemas.probes import Link, PathState
 from schemas.states import BindingVerdict, Cause, CauseKind, PathMonitoring, ServiceState, ServiceTransition, State
 from streams.folding.binding import BindingFold
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.leaving import was_out
+from streams.folding.link import link_of
 from streams.folding.load import load_of
 from streams.folding.paths import MONITORING_WORDS
 from streams.folding.server import ServerInfo
@@ -58,6 +58,7 @@ class Folded(Grounds, Protocol):
     """All that a record tells of a service: the working fold of one service."""
 
     server: ServerInfo
+    link: Link | None
 
 
 def next_record(
@@ -69,6 +70,7 @@ def next_record(
     state, up_weight = settled.state, settled.up_weight
     same_state = before is not None and before.state is state
     unmonitored = config.path_monitoring is PathMonitoring.OFF
+    layer_two, mss = link_of(before, server, fold.link)
     return ServiceState(
         view_id=declared.view_id,
         sequence=before.sequence + 1 if before else 1,
@@ -80,8 +82,8 @@ def next_record(
         ip_address=server.ip_address,
         port=config.port,
         ttl_s=server.ttl_s,
-        layer_two=before.layer_two if before else None,
-        mss=before.mss if before else None,
+        layer_two=layer_two,
+        mss=mss,
         path_state=PathState.UNKNOWN if unmonitored else fold.reach.state,
         response_time_us=mean_response_us(bindings),
         load=load_of(bindings),

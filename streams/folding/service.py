@@ -18,7 +18,7 @@ from copy import copy
 from functools import partial
 
 from schemas.identifiers import NodeId
-from schemas.probes import ProbeRun, Resolution, Verdict
+from schemas.probes import Link, ProbeRun, Resolution, Verdict
 from schemas.states import BindingVerdict, CauseKind, State
 from streams.folding import pacing
 from streams.folding.binding import COUNTED, DUPLICATE, JUDGED, SHOWN, BindingFold, new_bindings
@@ -42,6 +42,7 @@ from streams.folding.events import (
 from streams.folding.facts import Fact, Late, Refusal, Refuse, Remove
 from streams.folding.fence import refusal
 from streams.folding.leaving import leave_until, was_out
+from streams.folding.link import is_link_news
 from streams.folding.load import is_load_news, load_of
 from streams.folding.opining import Opining
 from streams.folding.paths import cut_off_text, is_path_news, paths_text
@@ -187,6 +188,14 @@ class ServiceFold(Opining):
             return self._publish(declared_by(sender), self._settle(), cause, now_ms, now_ms)
         return self._publish_ownership(sender, now_ms) if adopted else ()
 
+    def linked(self, sender: Sender, owner_in_view: NodeId | None, link: Link) -> None:
+        """What the owner learnt of the link (S-1): told with the runs that come with it, or when it is time.
+
+        Of another than the owner it is not taken; its runs say why.
+        """
+        if self._refusal(sender, owner_in_view) is None:
+            self.link = link
+
     def configured(self, config: ServiceConfig | None, source: Source, now_ms: int) -> Sequence[Fact]:
         """The service as configured from now on. Without a record nothing is told before the first claim or report."""
         if config is None:
@@ -198,6 +207,8 @@ class ServiceFold(Opining):
         self.config = config
         self._set_time(before, config, reenabled, now_ms)
         self.server = server_of(config, self.server, record)
+        if record is not None and record.ip_address != self.server.ip_address:
+            self.link = None
         if self.secondary is not None:
             self.secondary = self.secondary.configured(config, before)
         for binding in self.bindings.values():
@@ -296,7 +307,7 @@ class ServiceFold(Opining):
         merged = secondary.merged(self.bindings)
         if not has_verdict(config, merged.values()):
             return ()
-        self.bindings, self.server, self.secondary = merged, secondary.server, None
+        self.bindings, self.server, self.secondary, self.link = merged, secondary.server, None, None
         cause = cause_of(CauseKind.RESOLUTION, takeover_text(before, self.server, judged), sender.source)
         at_ms = judged.last_at_ms if judged else now_ms
         return self._publish(declared_by(sender), self._weigh(ask, now_ms), cause, at_ms, now_ms)
@@ -340,7 +351,8 @@ class ServiceFold(Opining):
         if measured and is_load_news(record.load, load_of(self.bindings.values())):
             return self._retell(record, self._untold_cause(record, source), now_ms)
         times = partial(mean_response_us, self.bindings.values())
-        timing = pacing.timing(record, self.untold in self.bindings, config.least_response, times, now_ms)
+        has_news = self.untold in self.bindings or is_link_news(record, self.link)
+        timing = pacing.timing(record, has_news, config.least_response, times, now_ms)
         if timing is pacing.Timing.NOW:
             return self._retell(record, self._untold_cause(record, source), now_ms)
         return (Late(self.entity_id),) if timing is pacing.Timing.SOON else ()

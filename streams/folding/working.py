@@ -8,6 +8,7 @@ decides. Why two classes: what is held and told is the same for every event, and
 from __future__ import annotations
 
 from schemas.identifiers import EntityId
+from schemas.probes import Link
 from schemas.states import Cause, CauseKind, ServiceState, State
 from streams.folding.binding import BindingFold
 from streams.folding.doubt import Opinion
@@ -29,6 +30,7 @@ class Working:
         "due_at_ms",
         "entity_id",
         "flaps",
+        "link",
         "opinion",
         "reach",
         "record",
@@ -54,6 +56,8 @@ class Working:
         self.flaps = record.flaps if record else ()
         self.doubt = record.doubt if record else None
         """Whom a second opinion is asked of, while it is (U-8)."""
+        self.link: Link | None = None
+        """What the owner learnt of the link since this fold was made (S-1)."""
         self.opinion: Opinion | None = None
         """What that node has found so far, since this fold was made."""
         self.reach = Reach(record.path_state) if record else NOT_REPORTED

@@ -15,6 +15,7 @@ from structlog import get_logger
 
 from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
+from connectors.link.neighbours import Neighbours
 from connectors.replica.states import Applied, StateReplica
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Change as EntityChange
@@ -25,6 +26,7 @@ from streams.node.domains import Domains
 from streams.node.inline import Inline
 from streams.node.internal import Internal
 from streams.node.inventory import Inventory, InventoryChange
+from streams.node.links import Links
 from streams.node.opinions import Asked, Opinions
 from streams.node.own_health import OwnHealth
 from streams.node.paths import Paths
@@ -81,6 +83,7 @@ class Monitoring:
             time.monotonic,
             lambda service: self.paths.only_others_reach(service),
         )
+        self.links = Links(self.inventory, self.state_of, Neighbours().of, time.monotonic)
         self.opinions = Opinions(node, self.watches, replica.get, suspects)
         self.on_configured: list[Callable[[frozenset[EntityId]], None]] = []
         """Called with the services that a command touched."""
@@ -91,6 +94,7 @@ class Monitoring:
         self.internal.configured(change.services)
         if change.removed:
             self._engines.remove(change.removed)
+            self.links.forget(change.removed)
         if change.added:
             self._engines.add(change.added)
         if change.placement_changed:
@@ -138,6 +142,7 @@ class Monitoring:
 
     def reported(self, reports: list[RunReport]) -> None:
         """Engines reported: what still names a binding goes out, what may decide something with the next tick."""
+        self.links.reported(reports)
         ours, runs = self.internal.part(list(probe_runs(self.paths.ended(reports), self.inventory.numbered)))
         if ours:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
@@ -215,6 +220,7 @@ class Monitoring:
                 on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
             )
             self.domains.end(change.stopped)
+            self.links.ended(change.stopped)
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)

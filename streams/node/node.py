@@ -177,6 +177,7 @@ class Node:
             self.monitoring.domains.resolution_of,
             self.monitoring.opinions.view_of,
             self.monitoring.own_health.suspect,
+            self.monitoring.links.news_of,
         )
 
     def suspects(self) -> frozenset[NodeId]:

@@ -17,7 +17,7 @@ from structlog import get_logger
 from connectors.kafka.producer import Delivery
 from schemas.codec import encode
 from schemas.identifiers import EntityId, Partition, ViewId, partition_of
-from schemas.probes import ProbeResults, ProbeRun, Resolution
+from schemas.probes import Link, ProbeResults, ProbeRun, Resolution
 from streams.faust_app.identity import NodeIdentity
 from streams.tables.outbox import Sender
 
@@ -32,6 +32,7 @@ PENDING_RUNS = 200_000
 """Reports that wait while the lease does not hold; beyond it the oldest binding's are dropped and counted."""
 
 Flag = Callable[[EntityId], ViewId | None]
+LinkNews = Callable[[EntityId], Link | None]
 ResolutionOf = Callable[[EntityId], Resolution | None]
 
 
@@ -43,6 +44,11 @@ def no_view(_service: EntityId) -> ViewId | None:
 def certain() -> bool:
     """For a node that never doubts itself."""
     return False
+
+
+def no_link(_service: EntityId) -> Link | None:
+    """For a node that learns nothing of links."""
+    return None
 
 
 def no_resolution(_service: EntityId) -> Resolution | None:
@@ -65,6 +71,7 @@ class ResultPublisher:
         resolution_of: ResolutionOf = no_resolution,
         opinion_view: Flag = no_view,
         suspect: Callable[[], bool] = certain,
+        link_news: LinkNews = no_link,
     ) -> None:
         self._identity = identity
         self._sender = sender
@@ -76,6 +83,7 @@ class ResultPublisher:
         self._resolution_of = resolution_of
         self._opinion_view = opinion_view
         self._suspect = suspect
+        self._link_news = link_news
         self._resolved: dict[EntityId, None] = {}
         self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
         self._claims: dict[EntityId, None] = {}
@@ -174,6 +182,7 @@ class ResultPublisher:
             said,
             suspect=self._suspect(),
             opinion=opinion,
+            links=() if opinion else self._links(runs),
         )
 
         def on_delivery(delivery: Delivery) -> None:
@@ -189,6 +198,11 @@ class ResultPublisher:
         """What is held of these services' names now: a run can only be read beside it."""
         found = (self._resolution_of(service) for service in dict.fromkeys(services))
         return tuple([said for said in found if said is not None])
+
+    def _links(self, runs: Iterable[ProbeRun]) -> tuple[Link, ...]:
+        """What the records of these services do not show yet of their links (S-1)."""
+        services = dict.fromkeys(run.service_id for run in runs)
+        return tuple([link for service in services if (link := self._link_news(service)) is not None])
 
     def _take_back(self) -> None:
         """What was not delivered waits again, unless a newer report of the same run does, and in the order it was made.

@@ -68,5 +68,5 @@ def test_P2_how_a_node_pings(pings: str, text: str, capsys: pytest.CaptureFixtur
     nodes = {node: replace(status, pings=pings) for node, status in before.nodes.items()}
     one = node_list(replace(before, nodes=nodes))[0]
     assert one["pings"] == pings
-    tables.print_facts(tables.node_facts(one))
+    tables.print_facts(tables.node_facts(one, before.now_ms))
     assert text in capsys.readouterr().out

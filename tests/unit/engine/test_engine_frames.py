@@ -35,7 +35,7 @@ def test_bindings_with_long_settings_do_not_make_a_frame_that_is_too_long() -> N
 def test_reports_come_back_equal() -> None:
     times = (1_700_000_000_000, 1_700_000_060_000, 9, 1, 2, 3)
     rows = [
-        RunReport(number, 0, 5, verdict, reason, f"été {reason.value}", *times)
+        RunReport(number, 0, 5, verdict, reason, f"été {reason.value}", *times, mss=number * 700)
         for number, (verdict, reason) in enumerate((verdict, reason) for verdict in Verdict for reason in Reason)
     ]
     [(kind, body)] = parts(frames.encode_reports(rows))
