@@ -30,6 +30,8 @@ class NodeStatus:
     `missing` names what a JOINING node still waits for. `beat` counts within the incarnation, so that a node can tell
     its own last heartbeat when it comes back (the lease). `suspect`: it doubts itself (U-8). `pings` is the
     kind of socket that its pings get, or why they get none and the cure; empty in what an older release wrote.
+    `digests` has eight bytes for each partition of `service-states`: what the node holds of it by the records before
+    `digest_offsets` (U-5); both are empty at a joiner.
     """
 
     node_id: NodeId
@@ -47,6 +49,8 @@ class NodeStatus:
     version: str
     suspect: bool = False
     pings: str = ""
+    digest_offsets: tuple[int, ...] = ()
+    digests: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,17 @@ class EndOffsets:
 
     def ask(self, places: Iterable[Place], oldest: bool = False) -> dict[Place, int] | None:
         """The next offset to be written of each place, or its oldest; None if Kafka does not say in ANSWER_S."""
+        return self._ask(places, OffsetSpec.earliest() if oldest else OffsetSpec.latest())
+
+    def since(self, places: Iterable[Place], at_ms: int) -> dict[Place, int] | None:
+        """The first offset whose record has this time or a later one, `END` where there is none; None as above."""
+        return self._ask(places, OffsetSpec.for_timestamp(max(0, at_ms)))
+
+    def _ask(self, places: Iterable[Place], spec: Any) -> dict[Place, int] | None:
         spots = [TopicPartition(*place) for place in places]
         if not spots:
             return {}
-        futures = ask_offsets(self._admin, spots, OffsetSpec.earliest() if oldest else OffsetSpec.latest())
+        futures = ask_offsets(self._admin, spots, spec)
         answered(futures.values())
         try:
             return {place: future.result().offset for place, future in futures.items()}

@@ -24,6 +24,7 @@ from connectors.kafka.places import BadRecord, LogRecord, all_partitions, bad_re
 from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica, call, default_access, ignore, report_bad
 from connectors.replica.decoded import Decoded
+from connectors.replica.digest import Digest, Digests
 from connectors.replica.names import Names
 from connectors.replica.snapshot import Snapshot
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, entity_of, read_state
@@ -68,6 +69,7 @@ class StateReplica(Replica):
     `on_stale` (S-10) and `on_bad` run on the replica's thread; `on_bad` also on the thread of a reader who asked for a
     state whose bytes prove unreadable. Neither may wait for the replica. `read_ahead`: once ready, read whole what the
     replay brought, a few at a time: for who will want most of it, and at once when it does, as a node in a takeover.
+    `digests`: tell what is held per partition in one number, so that it can be compared with others' (U-5).
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class StateReplica(Replica):
         client_id: str = "watchbill-replica",
         access: KafkaAccess | None = None,
         read_ahead: bool = False,
+        digests: bool = False,
         on_stale: Callable[[StaleRecord], None] = ignore,
         on_bad: Callable[[BadRecord], None] = ignore,
         on_fault: Callable[[LogFault], None] = ignore,
@@ -91,6 +94,7 @@ class StateReplica(Replica):
         self.rejected = self.bad = 0
         """Stale records ignored (S-10), and records that could not be read."""
         self._eager, self._read_ahead = False, read_ahead
+        self._digests = Digests(digests)
         self._ahead: Iterator[tuple[bytes, bytes]] = iter(())
         reader = LogReader(
             access or default_access(bootstrap, client_id),
@@ -106,6 +110,10 @@ class StateReplica(Replica):
     def unrepaired(self) -> tuple[StaleRecord, ...]:
         """Services whose last record in the log is stale: its partition's writer is to write the stored one again."""
         return tuple(self._map.unrepaired.values())  # one step in CPython; the lock is held through whole batches
+
+    def digests(self) -> tuple[Digest, ...]:
+        """Per partition what is held at an offset; empty without `digests`, and before the replay is over."""
+        return self._digests.told(time.monotonic())
 
     def __len__(self) -> int:
         return len(self._map.values)
@@ -210,6 +218,7 @@ class StateReplica(Replica):
         if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
             taken = [Applied(change.entity_id, self.order(change.entity_id)) for change in changes]
+        self._digests.reached(records, time.monotonic())
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
@@ -225,6 +234,7 @@ class StateReplica(Replica):
         for record in records:
             key, value = record.key() or b"", record.value()
             before = self._map.values.get(key)
+            self._digests.passing(record)
             try:
                 entity_id = entity_of(key)
                 order = None if value is None else peek_order(value)
@@ -235,6 +245,8 @@ class StateReplica(Replica):
                 continue
             if value is not None:
                 self._unread.add(record, value, verdict is Verdict.TAKEN, now_s)
+            if verdict in (Verdict.TAKEN, Verdict.REMOVED):
+                self._digests.put(key, value)
             if verdict is Verdict.TAKEN:
                 if before is not None:
                     self._map.replaced.setdefault(key, before)
@@ -299,12 +311,14 @@ class StateReplica(Replica):
             for record, state in readable:
                 key, value = record.key() or b"", record.value()
                 before = self._before(key)
+                self._digests.passing(record)
                 try:
                     verdict = self._map.apply(record, key, value, stale)
                 except Unreadable as error:
                     bad.append(bad_record(record, error))
                     continue
                 if verdict in (Verdict.TAKEN, Verdict.REMOVED):
+                    self._digests.put(key, value)
                     self._note(key, value, before, state)
                     entity_id = EntityId(key.decode())
                     changes.append(Change(entity_id, before, state, record.partition(), record.offset()))
@@ -345,6 +359,7 @@ class StateReplica(Replica):
             else:
                 self._map.values[key] = before
                 self._map.note_bad(key, partition, -1)
+            self._digests.mended(key, before)
         self._report((), [bad or BadRecord(self.topic, partition, -1, key, value, f"Unreadable: {error}")])
         return True
 
@@ -362,6 +377,9 @@ class StateReplica(Replica):
                 self._names.start({key: name for key, name in names.items() if key in self._map.values})
 
     def _note_caught_up(self) -> None:
+        offsets = [self.position(SERVICE_STATES, number) or 0 for number in range(SERVICE_STATES.partitions)]
+        with self._lock:
+            self._digests.start(self._map.values, offsets, time.monotonic())
         self._eager = True
         if self._read_ahead:
             self._ahead = iter(list(self._map.values.items()))

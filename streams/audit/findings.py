@@ -35,7 +35,9 @@ class Fault(Enum):
     STALE_TOO_LONG = "a record that does not count was the last one for longer than a repair takes"
     RESURRECTED = "a record stands behind the service's tombstone"
     WRONG_PARTITION = "two partitions hold records of one service"
+    LONG_GAP = "nobody probed the service for longer than the failover time"
     LATE_OWNER = "the owner of a view that stayed had not declared itself within the failover time"
+    DIVERGED = "a node holds other states than the log gives"
     FALSE_DOWN = "told DOWN while the target was well"
     LATE_DOWN = "the target was down, and nobody said so in time"
     LATE_UP = "the target was well again, and nobody said so in time"
@@ -50,13 +52,14 @@ NO_OFFSET = -1
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One broken promise, and the record that breaks it."""
+    """One broken promise, and the record that breaks it; `at_ms` is when it did, in epoch milliseconds."""
 
     fault: Fault
     entity_id: EntityId
     partition: int
     offset: int
     text: str
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

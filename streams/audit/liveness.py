@@ -12,10 +12,11 @@ from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from schemas.identifiers import EntityId, NodeId, partition_of
+from schemas.identifiers import EntityId, NodeId, ViewId, partition_of, seat_of
 from streams.audit.findings import NO_OFFSET, Breach, Fault
 from streams.audit.past_config import Life, PastConfig
 from streams.audit.reigns import Reign, owner_in
+from streams.ownership.owner import OwnerKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Declared:
     """A run of a node became the owner that a service's effective records name."""
 
     at_ms: int
+    view_id: ViewId
     owner: NodeId
     incarnation: str
 
@@ -39,22 +41,25 @@ def late_owners(
     config: PastConfig | None,
     failover_ms: int,
     until_ms: int,
-    intact_since_ms: Mapping[int, int],
+    whole_since_ms: Mapping[EntityId, int],
 ) -> Iterator[Breach]:
-    """Every owner that was due and had not declared itself. `declared` is ascending in time."""
+    """Every owner that was due and had not declared itself. `declared` is ascending in time.
+
+    `whole_since_ms`: from when on a service has all its records; nothing is asked of views before.
+    """
     settled = [reign for reign in in_force if reign.lasted(reign.from_ms + failover_ms)]
     for service in declared if config is None else {**config.lives, **declared}:
-        since_ms = intact_since_ms.get(partition_of(service), 0)
+        since_ms = whole_since_ms.get(service, 0)
         runs = declared.get(service, ())
         for life in _lives(service, runs, removed, config):
             for reign, due_ms in _dues(life, settled, failover_ms, since_ms, until_ms):
-                owner = owner_in(service, reign.view, life.node_groups)
+                owner = owner_in(service, reign.view, life.kind)
                 member = None if owner is None else reign.view.member(owner)
                 held = _held(runs, due_ms)
                 if member is not None and held != (member.node, member.incarnation):
                     last = "nobody" if held is None else held[0]
                     text = f"{life.name}: {owner} of view {reign.view.view_id} was due, {last} was the last to declare"
-                    yield Breach(Fault.LATE_OWNER, service, partition_of(service), NO_OFFSET, text)
+                    yield Breach(Fault.LATE_OWNER, service, partition_of(service), NO_OFFSET, text, due_ms)
 
 
 def _dues(
@@ -74,10 +79,10 @@ def _lives(
 ) -> Sequence[Life]:
     """Without the commands: from its first record on, and nothing of one that was removed."""
     if config is not None and service in config.lives:
-        return [life for life in config.lives[service] if not life.internal]
+        return [life for life in config.lives[service] if not life.kind.internal]
     if service in removed or not runs:
         return ()
-    return [Life(service, runs[0].at_ms, None, frozenset(), False, True)]
+    return [Life(service, runs[0].at_ms, None, OwnerKind(seat_of(service), frozenset()), 0, 0)]
 
 
 def _held(runs: Sequence[Declared], at_ms: int) -> tuple[NodeId, str] | None:

@@ -10,7 +10,7 @@ stays removed. Without `bounds` nothing is asked of time: then the last record o
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.cluster import ViewChange
@@ -33,6 +33,7 @@ class Audit:
     effective: int
     ineffective: tuple[StateRecord, ...]
     stale: tuple[Stale, ...]
+    declared: Mapping[EntityId, Sequence[Declared]]
     breaches: tuple[Breach, ...]
 
     @property
@@ -56,16 +57,31 @@ class _Service:
     dirty_from_ms: int = 0
     turn: int = 0
     removed: bool = False
+    sequence: int = 0
+    whole_since_ms: int = 0
     partitions: set[int] = field(default_factory=set)
     declared: list[Declared] = field(default_factory=list)
 
 
-class _Walk:
-    """One pass over `service-states`."""
+class Promise:
+    """One pass over `service-states`: `take` each record, in offset order per partition, then `audit`.
 
-    def __init__(self, in_force: Sequence[Reign], owners_of: OwnersOf, bounds: Bounds | None) -> None:
-        self.by_id = {reign.view.view_id: reign for reign in in_force}
-        self.owners_of, self.bounds = owners_of, bounds
+    `views` is the whole of the topic, in offset order. `config` None: every node hosts every service, and there is a
+    service from its first record to its tombstone.
+    """
+
+    def __init__(
+        self,
+        views: Iterable[tuple[int, ViewChange]],
+        config: PastConfig | None = None,
+        bounds: Bounds | None = None,
+    ) -> None:
+        proposals = list(views)
+        self.reigns = reigns(proposals)
+        self.refused_views = len(proposals) - len(self.reigns)
+        self.by_id = {reign.view.view_id: reign for reign in self.reigns}
+        self.config, self.bounds = config, bounds
+        self.owners_of: OwnersOf = hosted_everywhere if config is None else config.owners
         self.met: dict[EntityId, _Service] = defaultdict(_Service)
         self.latest_ms: dict[int, int] = {}
         self.breaches: list[Breach] = []
@@ -84,6 +100,9 @@ class _Walk:
             service.removed = True
             self._clean(service, at_ms)
             return
+        if record.state.sequence > service.sequence + 1:
+            service.whole_since_ms = at_ms
+        service.sequence = max(service.sequence, record.state.sequence)
         if service.removed:
             self._breach(Fault.RESURRECTED, record, f"{record.state.name} was removed before")
         elif is_effective(record.state, self.by_id, self.owners_of):
@@ -96,8 +115,37 @@ class _Walk:
         elif service.dirty is None:
             service.dirty, service.dirty_from_ms = record, at_ms
 
-    def end(self, until_ms: int) -> None:
-        """No record is left."""
+    def audit(self, until_ms: int | None = None, compacted: Collection[int] = ()) -> Audit:
+        """What the records say, once the last one is taken.
+
+        `until_ms` is the instant up to which the log was read (None: its last record's). `compacted`: partitions in
+        which records are missing; there an owner is asked for no record from before the service's sequence is whole.
+        """
+        if until_ms is None:
+            until_ms = max([*self.latest_ms.values(), *(reign.from_ms for reign in self.reigns[-1:])], default=0)
+        self._end(until_ms)
+        declared = {entity_id: service.declared for entity_id, service in self.met.items()}
+        if self.bounds is not None:
+            removed = {entity_id for entity_id, service in self.met.items() if service.removed}
+            whole = {
+                entity_id: service.whole_since_ms
+                for entity_id, service in self.met.items()
+                if not service.partitions.isdisjoint(compacted)
+            }
+            self.breaches += late_owners(
+                self.reigns, declared, removed, self.config, self.bounds.failover_ms, until_ms, whole
+            )
+        return Audit(
+            tuple(self.reigns),
+            self.refused_views,
+            self.effective,
+            tuple(self.ineffective),
+            tuple(self.stale),
+            declared,
+            tuple(self.breaches),
+        )
+
+    def _end(self, until_ms: int) -> None:
         for service in self.met.values():
             last = service.last
             assert last is not None, "a service is met by a record"
@@ -120,7 +168,7 @@ class _Walk:
             if before is None or before.view_id != state.view_id:
                 service.turn = 0
             service.greatest = state
-            declared = Declared(at_ms, state.owner, state.incarnation)
+            declared = Declared(at_ms, state.view_id, state.owner, state.incarnation)
             if not service.declared or service.declared[-1].run != declared.run:
                 service.declared.append(declared)
 
@@ -155,7 +203,7 @@ class _Walk:
             self._breach(Fault.STALE_TOO_LONG, stale.record, f"it was the last one for {stale.for_ms} ms")
 
     def _breach(self, fault: Fault, record: StateRecord, text: str) -> None:
-        self.breaches.append(Breach(fault, record.entity_id, record.partition, record.offset, text))
+        self.breaches.append(Breach(fault, record.entity_id, record.partition, record.offset, text, record.at_ms))
 
 
 def audit(
@@ -164,37 +212,13 @@ def audit(
     config: PastConfig | None = None,
     bounds: Bounds | None = None,
     until_ms: int | None = None,
-    intact_since_ms: Mapping[int, int] | None = None,
+    compacted: Collection[int] = (),
 ) -> Audit:
-    """Check the whole of `views`, in offset order, and of `service-states`, in offset order per partition.
-
-    `config` None: every node hosts every service, and there is a service from its first record to its tombstone.
-    `until_ms` is the instant up to which the log was read (None: its last record's). `intact_since_ms`, by partition:
-    from when on no record is missing; what happened before is not judged by time, because compaction took records away.
-    """
-    proposals = list(views)
-    in_force = reigns(proposals)
-    walk = _Walk(in_force, hosted_everywhere if config is None else config.owners, bounds)
+    """The whole of `views` and of `service-states` at once: see `Promise`."""
+    promise = Promise(views, config, bounds)
     for record in states:
-        walk.take(record)
-    if until_ms is None:
-        until_ms = max([*walk.latest_ms.values(), *(reign.from_ms for reign in in_force[-1:])], default=0)
-    walk.end(until_ms)
-    breaches = walk.breaches
-    if bounds is not None:
-        declared = {entity_id: service.declared for entity_id, service in walk.met.items()}
-        removed = {entity_id for entity_id, service in walk.met.items() if service.removed}
-        breaches += late_owners(
-            in_force, declared, removed, config, bounds.failover_ms, until_ms, intact_since_ms or {}
-        )
-    return Audit(
-        tuple(in_force),
-        len(proposals) - len(in_force),
-        walk.effective,
-        tuple(walk.ineffective),
-        tuple(walk.stale),
-        tuple(breaches),
-    )
+        promise.take(record)
+    return promise.audit(until_ms, compacted)
 
 
 def is_effective(state: ServiceState, by_id: Mapping[ViewId, Reign], owners_of: OwnersOf = hosted_everywhere) -> bool:
@@ -215,6 +239,8 @@ def foreign_results(
     by_id = {reign.view.view_id: reign for reign in in_force}
     found: list[tuple[EntityId, NodeId, ViewId]] = []
     for batch in batches:
+        if batch.opinion:
+            continue
         reign = by_id.get(batch.view_id)
         found += [
             (service, batch.node_id, batch.view_id)

@@ -2,7 +2,8 @@
 
 Rule: the order of the log decides which views were in force (`streams.ownership.view`); times only say how long. A
 record's time is its producer's, so a time that went back is read as the one before it. A reign may have more than one
-owner of a service, one after the other: a change of node groups moves ownership without a new view.
+owner of a service, one after the other: a change of node groups, or of the first service with a dynamic response time,
+moves ownership without a new view.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from schemas.cluster import ViewChange
-from schemas.identifiers import EntityId, NodeId
-from streams.ownership.owner import owner
+from schemas.identifiers import EntityId, NodeId, seat_of
+from streams.ownership.owner import OwnerKind, owner_of_kind, seating
 from streams.ownership.view import ProposedView, View, accepted_views, proposed_view
 
 
@@ -50,10 +51,9 @@ def reigns(changes: Iterable[tuple[int, ViewChange]]) -> list[Reign]:
     return [Reign(view, start, end) for view, start, end in zip(in_force, starts, ends[: len(starts)], strict=True)]
 
 
-def owner_in(service: EntityId, view: View, node_groups: frozenset[str] = frozenset()) -> NodeId | None:
-    """Who monitors a service of these node groups in a view; no group: every node hosts it."""
-    hosts = [member.node for member in view.members if member.hosts(node_groups)] if node_groups else None
-    return owner(service, hosts, view)
+def owner_in(service: EntityId, view: View, kind: OwnerKind | None = None) -> NodeId | None:
+    """Who monitors a service of this kind in a view; None: one that every node hosts."""
+    return owner_of_kind(kind or OwnerKind(seat_of(service), frozenset()), seating(view), view)
 
 
 def hosted_everywhere(service: EntityId, reign: Reign) -> Sequence[NodeId]:

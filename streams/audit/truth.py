@@ -80,7 +80,7 @@ def _false_downs(
             text = (
                 f"{line.name}: DOWN by {line.owner} at {line.at_ms}, well since {turns[index].at_ms}: {line.cause.text}"
             )
-            yield Breach(Fault.FALSE_DOWN, service, partition_of(service), NO_OFFSET, text)
+            yield Breach(Fault.FALSE_DOWN, service, partition_of(service), NO_OFFSET, text, line.at_ms)
 
 
 def _detections(
@@ -106,4 +106,4 @@ def _late(detections: Iterable[Detection], bound_ms: int) -> Iterator[Breach]:
             fault = Fault.LATE_UP if found.turn.well else Fault.LATE_DOWN
             took = "never told" if found.took_ms is None else f"told after {found.took_ms} ms"
             text = f"{found.entity_id}: {'well' if found.turn.well else 'ill'} at {found.turn.at_ms}, {took}"
-            yield Breach(fault, found.entity_id, partition_of(found.entity_id), NO_OFFSET, text)
+            yield Breach(fault, found.entity_id, partition_of(found.entity_id), NO_OFFSET, text, found.turn.at_ms)

@@ -50,6 +50,7 @@ VERBS = (
     VerbRow("disable", "streams.cli.configure", "disable", "Take out of use.", CONFIGURE),
     VerbRow("doctor", "streams.cli.doctor", "doctor", "Look for what may be wrong; each finding has its fix.", LOOK),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
+    VerbRow("audit", "streams.cli.audit", "audit", "Judge the log: gaps, overlaps, double owners.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
     VerbRow("diff", "streams.cli.diff", "diff", "What is different between two instants.", ASK),
     VerbRow("what-if", "streams.cli.what_if", "app", "Who would own what, which states would change.", ASK),

@@ -30,6 +30,7 @@ from schemas.identifiers import EntityId, NodeId, Partition
 from schemas.inventory.entities import Change, Removed
 from schemas.topics import SERVICE_STATES
 from streams.agents.quarantine import Quarantine
+from streams.audit.convergence import Convergence
 from streams.faust_app.identity import NodeIdentity
 from streams.node.lease import Lease
 from streams.node.settings import NodeSettings
@@ -70,11 +71,13 @@ class Replicas:
         self._loop = loop
         self._quarantine = quarantine
         settings = listener.settings
+        self.convergence = Convergence()
         self.states = StateReplica(
             settings.bootstrap,
             settings.cluster,
             access=listener.access,
             read_ahead=True,
+            digests=True,
             on_bad=self._bad,
             on_fault=self._fault,
         )
@@ -153,6 +156,8 @@ class Replicas:
 
     def _node(self, node_id: NodeId, status: NodeStatus | None) -> None:
         identity = self._listener.identity
+        if status is not None:
+            self.convergence.take(status)
         if status is not None and node_id == identity.node_id and status.incarnation == identity.incarnation:
             self._listener.lease.came_back(status.beat)
         elif is_other_run(status, identity) and status is not None and self.control.ready:

@@ -11,6 +11,7 @@ import time
 from typing import Protocol
 
 from connectors.engine.ping_access import access_text, ping_access
+from connectors.replica.digest import packed
 from schemas.cluster import NodeStatus, Phase
 from streams.faust_app.identity import NodeIdentity
 from streams.node.monitoring import Monitoring
@@ -37,6 +38,7 @@ class Beating(Protocol):
 def status_of(node: Beating, beat: int) -> NodeStatus:
     """Heartbeat number `beat`."""
     settings = node.settings
+    digest_offsets, digests = packed(node.replicas.states.digests())
     return NodeStatus(
         node_id=settings.node_id,
         incarnation=node.identity.incarnation,
@@ -53,4 +55,6 @@ def status_of(node: Beating, beat: int) -> NodeStatus:
         version=VERSION,
         suspect=node.monitoring.own_health.said,
         pings=access_text(ping_access()),
+        digest_offsets=digest_offsets,
+        digests=digests,
     )

@@ -179,6 +179,7 @@ class NodeSource:
             lease_held=node.lease.holds(),
             lease_age_s=node.lease.age_s(),
             states=len(node.replicas.states),
+            diverged_partitions=tuple(one.partition for one in node.replicas.convergence.disagreements()),
             owned_services=node.monitoring.watches.owned(),
             engines_configured=node.settings.engines,
             engines=tuple(statistics for _, statistics in sorted(node.engines.statistics.copy().items())),

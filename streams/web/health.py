@@ -69,6 +69,7 @@ def _facts(health: Health, now_ms: int) -> Json:
         "missing": list(health.missing),
         "view_id": health.view_id,
         "states": health.states,
+        "diverged_partitions": list(health.diverged_partitions),
         "owned_services": health.owned_services,
         "kafka": {
             "connected": health.kafka.connected,

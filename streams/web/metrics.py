@@ -81,6 +81,11 @@ def _standing(source: Source, health: Health) -> Iterator[Metric]:
         ("watchbill_kafka_connected", "1 while Kafka answers.", health.kafka.connected),
         ("watchbill_lease_held", "1 while this node may act as owner.", health.lease_held),
         ("watchbill_outbox_pending", "States that wait to be written.", health.outbox_pending),
+        (
+            "watchbill_digest_mismatches",
+            "Partitions of which living nodes hold different states by the same records.",
+            len(health.diverged_partitions),
+        ),
         ("watchbill_engines_alive", "Probing processes that run.", len(health.engines)),
     ):
         yield GaugeMetricFamily(name, text, float(value))

@@ -66,6 +66,8 @@ class Health:
     ping: PingAccess
     paths: Mapping[str, int]
     """Addresses that this node pings, by the state of its path."""
+    diverged_partitions: tuple[int, ...] = ()
+    """Those of `service-states` of which living nodes hold different states by the same records (U-5)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,8 @@ VIEWS = [
 STALE = replace(state(0, 9), owner=NodeId("b2"))
 
 
-def judged(*records: tuple[int, ServiceState | None], until_ms: int = LONG, since_ms: int = 0) -> Audit:
-    return audit(VIEWS, timed(*records), None, BOUNDS, until_ms, dict.fromkeys(range(64), since_ms))
+def judged(*records: tuple[int, ServiceState | None], until_ms: int = LONG) -> Audit:
+    return audit(VIEWS, timed(*records), None, BOUNDS, until_ms)
 
 
 def faults(found: Audit) -> list[Fault]:
@@ -115,7 +115,7 @@ def moving() -> PastConfig:
 
 def test_the_past_of_a_service_is_told_by_the_commands() -> None:
     past, service = moving(), entity_id(5, 0)
-    assert [(life.from_ms, life.until_ms, *life.node_groups) for life in past.lives[service]] == [
+    assert [(life.from_ms, life.until_ms, *life.kind.node_groups) for life in past.lives[service]] == [
         (5_000, 10_000),
         (10_000, 30_000, "edge"),
         (30_000, 50_000),
@@ -123,7 +123,7 @@ def test_the_past_of_a_service_is_told_by_the_commands() -> None:
     assert past.at(service, 4_999) is None
     assert past.at(service, 50_000) is None
     assert (life := past.at(service, 29_999)) is not None
-    assert life.node_groups == {"edge"}
+    assert life.kind.node_groups == {"edge"}
 
 
 def test_A1_a_change_of_node_groups_moves_the_owner_within_a_view_and_back_is_no_breach() -> None:
@@ -163,7 +163,7 @@ def test_what_compaction_took_away_is_not_missed() -> None:
     kept = [replace(timed((41_000, state(3, 3, owner)))[0], entity_id=service)]
     kept = [replace(one, state=one.state and replace(one.state, entity_id=service)) for one in kept]
     assert faults(audit(VIEWS, kept, past, BOUNDS, LONG)) == [Fault.LATE_OWNER, Fault.LATE_OWNER]
-    assert faults(audit(VIEWS, kept, past, BOUNDS, LONG, dict.fromkeys(range(64), 30_000))) == []
+    assert faults(audit(VIEWS, kept, past, BOUNDS, LONG, range(64))) == []
 
 
 def test_a_service_that_was_removed_before_its_owner_was_due_is_not_missed() -> None:

@@ -47,6 +47,7 @@ def test_every_figure_is_there() -> None:
         "watchbill_lease_held": 1,
         "watchbill_outbox_pending": 3,
         "watchbill_engines_alive": 2,
+        "watchbill_digest_mismatches": 0,
         "watchbill_fold_runs_total": 40,
         "watchbill_alerts_silenced_total": 6,
         "watchbill_quarantined_total": 1,
