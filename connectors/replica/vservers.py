@@ -1,28 +1,32 @@
 """Step 8 of the flow for a load balancer's program: which service a vserver chooses now, from what every node knows.
 
 Rule: states and configuration are read by the replicas, and the choice is the pure one of `schemas.choosing`; here
-stands only the counting of turns. Every choice answers from memory: without Kafka it goes by the last states (U-9). By
-itself it knows no node's paths; a program on a node, or one that serves from there, gives `path_of` and `node_groups`.
+stands only the counting of turns. Every choice answers from memory: without Kafka it goes by the last states (U-9). A
+program that serves from a node's place in the network names the node: then it chooses among what that node hosts and
+reaches (P-4); else by what the owners told alone.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
 from connectors.kafka.settings import KafkaAccess
+from connectors.replica.base import Replica
 from connectors.replica.config_table import EntityChange
 from connectors.replica.control import ControlReplica
+from connectors.replica.paths import PathReplica
 from connectors.replica.states import StateReplica
-from schemas.candidates import PathOf, chosen, no_path_known
+from schemas.candidates import chosen
 from schemas.choosing import Active, Choice
 from schemas.config import Kind
-from schemas.identifiers import EntityId
+from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Change as EntityRecord
 from schemas.inventory.entities import Entities, Removed
+from schemas.probes import PathState
 from schemas.topics import DEFAULT_CLUSTER
 
 
@@ -34,12 +38,11 @@ class VserverReader:
         bootstrap: str,
         cluster: str = DEFAULT_CLUSTER,
         *,
-        path_of: PathOf = no_path_known,
-        node_groups: Collection[str] | None = None,
+        node: str | None = None,
         client_id: str = "watchbill-vservers",
         access: KafkaAccess | None = None,
     ) -> None:
-        self._path_of, self._node_groups = path_of, node_groups
+        self._node = None if node is None else NodeId(node)
         self._entities = Entities()
         self._turns: dict[EntityId, int] = {}
         self._counting = threading.Lock()
@@ -48,11 +51,13 @@ class VserverReader:
             bootstrap, cluster, client_id=client_id, access=access, on_entities=self._configured
         )
 
+        self._paths = None if node is None else PathReplica(bootstrap, cluster, client_id=client_id, access=access)
+
     def wait_ready(self, deadline_s: float) -> None:
         """Until everything written so far is read. Raises NotReady, which says why not."""
-        begun_s = time.monotonic()
-        self._control.wait_ready(deadline_s)
-        self.states.wait_ready(max(0.0, begun_s + deadline_s - time.monotonic()))
+        until_s = time.monotonic() + deadline_s
+        for replica in self._replicas():
+            replica.wait_ready(max(0.0, until_s - time.monotonic()))
 
     def names(self) -> list[str]:
         """The configured vservers, by name."""
@@ -68,18 +73,29 @@ class VserverReader:
         if vserver is None:
             raise KeyError(f"no vserver {name}: there are {', '.join(self.names()) or 'none'}")
         turn = self._next_turn(vserver.entity_id)
-        return chosen(entities, vserver, self.states.get, self._path_of, self._node_groups, turn=turn, active=active)
+        return chosen(entities, vserver, self.states.get, self._path_of, self._node_groups(), turn=turn, active=active)
 
     def close(self) -> None:
         """Stops reading."""
-        self._control.close()
-        self.states.close()
+        for replica in self._replicas():
+            replica.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _replicas(self) -> tuple[Replica, ...]:
+        return (self._control, self.states) if self._paths is None else (self._control, self.states, self._paths)
+
+    def _path_of(self, service: EntityId) -> PathState:
+        return PathState.UNKNOWN if self._paths is None or self._node is None else self._paths.of(service, self._node)
+
+    def _node_groups(self) -> tuple[str, ...] | None:
+        """Of the node; None where none was named, and before its first heartbeat: then it hosts everything."""
+        told = None if self._node is None else self._control.nodes().get(self._node)
+        return None if told is None else told.node_groups
 
     def _next_turn(self, vserver_id: EntityId) -> int:
         with self._counting:

@@ -16,12 +16,17 @@ from typing import Any
 
 import pytest
 
+from connectors.kafka import KafkaAccess, OwnProducer
+from connectors.replica import VserverReader
+from connectors.replica.paths import report_key
 from infra.kafka.broker import Broker
 from schemas.cluster import NodeStatus, Phase
+from schemas.codec import encode
 from schemas.config import Kind, Operation, Verb
-from schemas.probes import Reason, Verdict
-from schemas.states import BindingVerdict, LoadInfo, ServiceState, State
-from schemas.topics import NODES, SERVICE_STATES
+from schemas.identifiers import NodeId, partition_of
+from schemas.probes import PathReport, PathState, Reason, Verdict
+from schemas.states import BindingVerdict, LoadInfo, PathMonitoring, ServiceState, State
+from schemas.topics import NODES, PATH_REPORTS, SERVICE_STATES
 from tests.integration.cluster import Cluster, add_monitor, add_service, bind, decoded, prepared
 from tests.integration.conftest import delete_topics
 from tests.integration.targets import Ailment, Target
@@ -138,6 +143,25 @@ def test_L5_a_program_chooses_in_ten_lines_and_over_http(stage: Stage, capsys: p
     for node, site in stage.sites.items():
         status, answer = site.ask(f"/api/vservers/least/best?node={node}")
         assert (status, answer["best"]["entity_id"], answer["method"]) == (200, held.entity_id, "LRTM")
+
+
+def test_P4_a_program_at_a_node_without_a_path_chooses_among_the_others(stage: Stage) -> None:
+    cluster = stage.cluster
+    cluster.apply(Operation(Verb.SET, Kind.SERVICE, "chosen", {"path_monitor": "yes"}))
+    held = cluster.wait_record(
+        "chosen", lambda state: state.path_monitoring is PathMonitoring.INDIVIDUAL, "its path monitoring"
+    )
+    report = PathReport(held.entity_id, NodeId("b9"), PathState.DOWN, held.view_id, held.updated_at_ms)
+    sending = OwnProducer(KafkaAccess(cluster.bootstrap, "test-writer"), delivery_timeout_ms=10_000)
+    key = report_key(held.entity_id, report.node_id)
+    assert sending.send(cluster.topic(PATH_REPORTS), partition_of(held.entity_id), key, encode(report))
+    assert sending.flush(10) == 0
+    sending.close()
+    for node, best in (("b0", "chosen"), ("b9", None)):
+        with VserverReader(cluster.bootstrap, cluster.name, node=node) as vservers:
+            vservers.wait_ready(10)
+            choice = vservers.choose("least")
+            assert (choice.best.name if choice.best else None) == best, choice.why
 
 
 def test_M20_a_service_that_is_down_because_of_another_one_names_it(stage: Stage) -> None:
