@@ -25,7 +25,7 @@ def node(
     bootstrap: Annotated[str, typer.Option(envvar="WATCHBILL_BOOTSTRAP", help="Kafka, host:port.")] = "127.0.0.1:9092",
     cluster: Annotated[str, typer.Option(envvar="WATCHBILL_CLUSTER", help="Prefix of the topics.")] = "watchbill",
     engines: Annotated[int, typer.Option(min=1, max=64, help="Probing processes, at most one a core.")] = 1,
-    web: Annotated[str | None, typer.Option(help="Serve web views here, HOST:PORT; off by default.")] = None,
+    web: Annotated[str | None, typer.Option(help="Serve the dashboard here, HOST:PORT; off by default.")] = None,
     node_group: Annotated[
         list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")
     ] = None,
@@ -53,6 +53,10 @@ def node(
     standalone: Annotated[
         bool, typer.Option("--standalone", help="Clustering off: this node monitors everything, and bears no other.")
     ] = False,
+    web_name: Annotated[
+        list[str] | None,
+        typer.Option(envvar="WATCHBILL_WEB_NAME", help="A name by which browsers reach the web views; repeatable."),
+    ] = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
@@ -81,6 +85,7 @@ def node(
             haproxy_stats,
             not standalone,
             os.environ.get("WATCHBILL_WEB_TOKEN"),
+            tuple(web_name or ()),
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault
@@ -93,7 +98,7 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
     host, _, port = web.rpartition(":")
     if not port.isdigit():
         raise typer.BadParameter(f"--web {web!r}: give HOST:PORT, such as 127.0.0.1:8080")
-    return host or "127.0.0.1", int(port)
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
 
 def _guard(targets: Path | None, secrets: Path | None) -> TargetPolicy:

@@ -16,7 +16,7 @@ from connectors.resolver.answers import is_server
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
 from streams.ownership.view import EVERY_GROUP
-from streams.web.guard import check_bind, check_token
+from streams.web.guard import Door, check_token
 
 DEFAULT_SESSION_TIMEOUT_S = 3.0
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
@@ -47,7 +47,11 @@ class NodeSettings:
     clustering: bool = True
     """Off: this node is all there is (V-12); it ends when it finds another in its view."""
     web_token: str | None = field(default=None, repr=False)
-    """What whoever tells passive monitors of traffic over the web must show; None: nothing."""
+    """What whoever tells passive monitors of traffic over the web must show, and, where the web views are not on
+    loopback, whoever reads; None: nothing.
+    """
+    web_names: tuple[str, ...] = ()
+    """What the web views are called besides their address, where a name leads to it."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):
@@ -56,16 +60,20 @@ class NodeSettings:
         for server in self.resolvers:
             if not is_server(server):
                 raise ValueError(f"{server!r} is no DNS server: give ADDRESS[:PORT], such as 10.0.0.53 or [::1]:5353")
-        if self.web_port is not None:
-            check_bind(self.web_host)
         if self.haproxy_stats is not None:
             check_place(self.haproxy_stats)
         if self.web_token is not None:
             check_token(self.web_token)
+        if self.web_port is not None:
+            self.door()
         if not 1 <= self.engines <= 64:
             raise ValueError(f"{self.engines} engines: give 1 to 64, at most one a core")
         if self.session_timeout_s < MINIMUM_SESSION_TIMEOUT_S:
             raise ValueError(f"session time-out {self.session_timeout_s} s: the broker takes no less than 1 s")
+
+    def door(self) -> Door:
+        """Where the web views are served, and to whom. Raises OpenBind, a ValueError, for an address open to all."""
+        return Door(self.web_host, self.web_token, frozenset(name.lower() for name in self.web_names))
 
     def topic(self, topic: Topic) -> str:
         """A topic's name in this cluster."""
@@ -101,4 +109,7 @@ class NodeSettings:
     @property
     def web_url(self) -> str | None:
         """Where the node's web views answer, None if they are off."""
-        return f"http://{self.web_host}:{self.web_port}" if self.web_port is not None else None
+        if self.web_port is None:
+            return None
+        host = self.web_names[0] if self.web_names else self.web_host
+        return f"http://[{host}]:{self.web_port}" if ":" in host else f"http://{host}:{self.web_port}"

@@ -23,7 +23,7 @@ async def serve_web(settings: NodeSettings, source: Source) -> Any:
     if settings.web_port is None:
         return None
     app = build_web(settings.web_host, settings.web_port)
-    attach(app, source, settings.web_token)
+    attach(app, source, settings.door())
     app.finalize()
     try:
         await app.web.start()

@@ -1,15 +1,18 @@
-"""Who may ask, and how: the checks before any page is reached, and the headers behind every answer.
+"""Who may ask, how and how often: the checks before any page is reached, and the headers behind every answer.
 
-Rule: loopback only, and only GET and HEAD without a body, but for the one address at which passive monitors are told of
-traffic; there only a program may write, never a page that a browser shows, and with the token where one is set. A
-browser on this machine is no friend by itself: a page from elsewhere can point its own name at 127.0.0.1 (DNS
-rebinding), so the Host header must name this address or loopback; the port may differ, as behind a tunnel. Answers
-cannot be framed, stored, sniffed or run as script.
+Rule: this machine only, or whoever shows the token; and only GET and HEAD without a body, but for the one address at
+which passive monitors are told of traffic; there only a program may write, never a page that a browser shows, and with
+the token where one is set. A browser is no friend by itself: a page from elsewhere can point its own name at this
+address (DNS rebinding), so the Host header must name what is served; the port may differ, as behind a tunnel. Answers
+cannot be framed, stored, sniffed or run as script. The token is also taken as the password of HTTP's basic
+authentication: that is what a browser can ask a person for, and sends with every request of a page by itself.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hmac import compare_digest
 from ipaddress import ip_address
 
@@ -28,10 +31,15 @@ HEADERS = {
 
 INLINE = "/api/inline/"
 """Below it, POST tells passive monitors of real traffic."""
+UNKNOWN_ASKER = "this node wants its token: send Authorization: Bearer TOKEN, as set in WATCHBILL_WEB_TOKEN"
 TOLD_BYTES = 4096
 """The longest body there."""
 TOKEN_CHARACTERS = 16
 """A shorter token could be guessed."""
+
+REQUESTS_A_S = 500.0
+REQUESTS_AT_ONCE = 1_000
+"""Requests that may come at once after a pause; beyond both, 429."""
 
 Headers = Mapping[str, str]
 
@@ -40,14 +48,45 @@ class OpenBind(ValueError):
     """A web address that others could reach, without a token that they would have to show. Nothing was opened."""
 
 
-def check_bind(host: str) -> None:
-    """Raises OpenBind unless the address is this machine's loopback."""
-    if host == "localhost" or _is_loopback(host):
-        return
-    raise OpenBind(
-        f"web address {host or '(all addresses)'!r} is not loopback: a bearer token is needed: comes with a "
-        "later release; give 127.0.0.1:PORT, and put before it a tunnel or a reverse proxy that checks who asks"
-    )
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the pages are served, and to whom. Raises OpenBind where others could come in without a token.
+
+    `names`: what else the node is called, as in `http://monitor.example.org:8080`, lower case.
+    """
+
+    host: str
+    token: str | None = None
+    names: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.is_open and self.token is None:
+            raise OpenBind(
+                f"web address {self.host or '(all addresses)'!r} is not loopback: set WATCHBILL_WEB_TOKEN, which "
+                "whoever asks must show, or give 127.0.0.1:PORT and put a tunnel before it"
+            )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines can reach it."""
+        return not (self.host == "localhost" or _is_loopback(self.host))
+
+
+@dataclass(slots=True)
+class Rate:
+    """A bucket of requests that fills with time. `now_s` is of any clock that only goes on."""
+
+    left: float = REQUESTS_AT_ONCE
+    at_s: float = 0.0
+
+    def take(self, now_s: float) -> bool:
+        """Whether one more may come now."""
+        self.left = min(REQUESTS_AT_ONCE, self.left + (now_s - self.at_s) * REQUESTS_A_S)
+        self.at_s = now_s
+        if self.left < 1:
+            return False
+        self.left -= 1
+        return True
 
 
 def check_token(token: str) -> None:
@@ -56,16 +95,28 @@ def check_token(token: str) -> None:
         raise ValueError(f"WATCHBILL_WEB_TOKEN is no token: give {TOKEN_CHARACTERS} or more letters, digits or signs")
 
 
-def host_problem(host_headers: list[str], bound_host: str) -> str | None:
-    """Why these Host headers are refused; None if they name this machine."""
+def host_problem(host_headers: list[str], door: Door) -> str | None:
+    """Why these Host headers are refused; None if they name this node.
+
+    An address in numbers cannot be rebound, so an open door takes any: which ones a machine has may change.
+    """
     if not host_headers:  # no browser, so no rebinding: a load balancer that asks in HTTP/1.0
         return None
     if len(host_headers) > 1:
         return "give one Host header"
     name = host_name(host_headers[0])
-    if name in LOOPBACK_NAMES or name == bound_host.lower():
+    if name in LOOPBACK_NAMES or name == door.host.lower() or name in door.names:
         return None
-    return f"host {name[:80]!r} is not served here: ask for {bound_host} or localhost"
+    if door.is_open and _is_address(name):
+        return None
+    return f"host {name[:80]!r} is not served here: ask for {door.host} or localhost, or name it with --web-name"
+
+
+def read_problem(headers: Headers, door: Door) -> tuple[int, str] | None:
+    """Why a page may not be read, as (HTTP status, text); None if it may. On this machine anyone may."""
+    if not door.is_open or _shows(headers, door.token or ""):
+        return None
+    return 401, f"{UNKNOWN_ASKER}, or as the password of basic authentication"
 
 
 def methods_of(path: str) -> tuple[str, ...]:
@@ -80,8 +131,8 @@ def write_problem(headers: Headers, length: int | None, token: str | None) -> tu
     """
     if "Origin" in headers or "Sec-Fetch-Site" in headers:
         return 403, "no page in a browser may tell this node anything: send it from a program"
-    if token is not None and not compare_digest(headers.get("Authorization", "").encode(), f"Bearer {token}".encode()):
-        return 401, "this node wants its token: send Authorization: Bearer TOKEN, as set in WATCHBILL_WEB_TOKEN"
+    if token is not None and not _is_bearer(headers, token):
+        return 401, UNKNOWN_ASKER
     if headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
         return 415, "tell it in JSON: send Content-Type: application/json"
     if length is None:
@@ -89,6 +140,31 @@ def write_problem(headers: Headers, length: int | None, token: str | None) -> tu
     if length > TOLD_BYTES:
         return 413, f"{length} bytes are too many: at most {TOLD_BYTES}"
     return None
+
+
+def _is_bearer(headers: Headers, token: str) -> bool:
+    return compare_digest(headers.get("Authorization", "").encode(errors="replace"), f"Bearer {token}".encode())
+
+
+def _shows(headers: Headers, token: str) -> bool:
+    if _is_bearer(headers, token):
+        return True
+    scheme, _, given = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return False
+    try:
+        _, _, password = b64decode(given, validate=True).partition(b":")
+    except ValueError:
+        return False
+    return compare_digest(password, token.encode())
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def host_name(header: str) -> str:

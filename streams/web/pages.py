@@ -9,6 +9,7 @@ show table data and every node's address.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
@@ -27,7 +28,18 @@ from streams.web.cluster import nodes_page, views_page
 from streams.web.encoding import encode_answer
 from streams.web.feed import CLIENTS, Feed, Full
 from streams.web.files import File, dashboard_files
-from streams.web.guard import HEADERS, INLINE, METHODS, check_bind, host_problem, methods_of, write_problem
+from streams.web.guard import (
+    HEADERS,
+    INLINE,
+    METHODS,
+    REQUESTS_A_S,
+    Door,
+    Rate,
+    host_problem,
+    methods_of,
+    read_problem,
+    write_problem,
+)
 from streams.web.health import health_page
 from streams.web.inline import tell
 from streams.web.metrics import CONTENT_TYPE, exposition
@@ -61,21 +73,19 @@ PAGES: dict[str, Callable[..., Answer]] = {
 EVENTS = "/api/events"
 ADDRESSES = ", ".join(["/", *(path.replace(":.+", "") for path in PAGES), EVENTS, "/healthz", "/metrics"])
 
+READ_SCHEMES = ('Basic realm="watchbill", charset="UTF-8"', "Bearer")
+
 Body = tuple[int, bytes]
 Result = TypeVar("Result")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def attach(app: Any, source: Source, token: str | None = None) -> None:
-    """Registers the pages with a Faust app that is not started yet. Raises OpenBind if it would serve others.
-
-    `token`: what whoever tells passive monitors of traffic must show; None: nothing, for only this machine can.
-    """
-    host = app.conf.web_bind
-    check_bind(host)
+def attach(app: Any, source: Source, door: Door) -> None:
+    """Registers the pages with a Faust app that is not started yet, and is to be bound where the door says."""
+    assert app.conf.web_bind == door.host, "the door is of another address than the app"
     server = app.web
     server.blueprints = BlueprintManager()
-    server.web_app.middlewares.append(_guarded(host, token))
+    server.web_app.middlewares.append(_guarded(door))
     server._runner = web.AppRunner(
         server.web_app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=KEEPALIVE_S
     )
@@ -206,12 +216,17 @@ def _metrics_view(source: Source, worker: Worker) -> Callable[..., Any]:
     return view
 
 
-def _guarded(host: str, token: str | None) -> Any:
+def _guarded(door: Door) -> Any:
     """The middleware around every request, also those that no page takes."""
+
+    rate = Rate()
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refused = _refusal(request, host, token)
+        if rate.take(time.monotonic()):
+            refused = _refusal(request, door)
+        else:
+            refused = _closing(_retry(failure(429, f"more than {REQUESTS_A_S:g} requests a second: ask less often")))
         response = refused if refused is not None else await _handled(request, handler)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
@@ -220,8 +235,8 @@ def _guarded(host: str, token: str | None) -> Any:
     return guard
 
 
-def _refusal(request: web.Request, host: str, token: str | None) -> web.Response | None:
-    problem = host_problem(request.headers.getall("Host", []), host)
+def _refusal(request: web.Request, door: Door) -> web.Response | None:
+    problem = host_problem(request.headers.getall("Host", []), door)
     if problem is not None:
         return _closing(_answer(failure(421, problem)))
     methods = methods_of(request.path)
@@ -231,13 +246,17 @@ def _refusal(request: web.Request, host: str, token: str | None) -> web.Response
         response.headers["Allow"] = ", ".join(methods)
         return _closing(response)
     if methods is METHODS:
-        return _closing(_answer(failure(413, "no page takes a body"))) if request.body_exists else None
-    unfit = write_problem(request.headers, request.content_length, token)
+        unfit = read_problem(request.headers, door)
+        if unfit is None and request.body_exists:
+            unfit = 413, "no page takes a body"
+    else:
+        unfit = write_problem(request.headers, request.content_length, door.token)
     if unfit is None:
         return None
     response = _answer(failure(*unfit))
     if response.status == HTTPStatus.UNAUTHORIZED:
-        response.headers["WWW-Authenticate"] = "Bearer"
+        schemes = READ_SCHEMES if methods is METHODS else ("Bearer",)
+        response.headers.extend([("WWW-Authenticate", scheme) for scheme in schemes])
     return _closing(response)
 
 
