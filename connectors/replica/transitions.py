@@ -20,7 +20,7 @@ from connectors.kafka.places import BadRecord, LogRecord, all_partitions, bad_re
 from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica, call, default_access, ignore, report_bad
 from schemas.codec import Unreadable, decode
-from schemas.identifiers import EntityId
+from schemas.identifiers import EntityId, partition_of
 from schemas.limits import ENTITY_BYTES
 from schemas.precedence import Order, supersedes
 from schemas.states import ServiceTransition, State
@@ -68,10 +68,9 @@ class Steps:
         return True
 
     def of(self, entity_id: EntityId) -> tuple[Step, ...]:
-        """Oldest first; empty if none is known. The first says only what was before the second."""
+        """Oldest first; empty if none is known. A first one without a time says only what was before the second."""
         packed = self._packed.get(entity_id, ())
-        steps = [Step(value >> _STATE_BITS, STATES[value & (1 << _STATE_BITS) - 1]) for value in packed]
-        return (Step(None, steps[0].state), *steps[1:]) if steps else ()
+        return tuple(Step(value >> _STATE_BITS or None, STATES[value & (1 << _STATE_BITS) - 1]) for value in packed)
 
     def _make_room(self) -> None:
         if len(self._packed) >= KEPT_SERVICES:
@@ -99,6 +98,8 @@ class TransitionReplica(Replica):
         self._steps = Steps()
         self._recent: deque[ServiceTransition] = deque(maxlen=KEPT_TRANSITIONS)
         self._lock = threading.Lock()
+        self._first: dict[int, tuple[int, int]] = {}
+        """Of each partition the offset and the instant of the first record read."""
         self.bad = 0
         reader = LogReader(
             access or default_access(bootstrap, client_id),
@@ -112,6 +113,14 @@ class TransitionReplica(Replica):
     def steps(self, entity_id: EntityId) -> tuple[Step, ...]:
         """The last steps of a service, oldest first."""
         return self._steps.of(entity_id)
+
+    def known_since_ms(self, entity_id: EntityId) -> int | None:
+        """From when on every change of a service has been read: 0 where that is all of the log; None: not known yet."""
+        partition = partition_of(entity_id)
+        if partition in self._first:
+            offset, at_ms = self._first[partition]
+            return at_ms if offset else 0
+        return 0 if self.ready and self.position(SERVICE_TRANSITIONS, partition) == 0 else None
 
     def recent(self) -> Sequence[ServiceTransition]:
         """The last transitions of all services, newest first by the time they tell."""
@@ -128,6 +137,7 @@ class TransitionReplica(Replica):
                 self.bad += 1
                 report_bad(self._on_bad, bad_record(record, error))
                 continue
+            self._first.setdefault(record.partition(), (record.offset(), transition.at_ms))
             if self._steps.note(transition):
                 changed[transition.entity_id] = None
                 with self._lock:

@@ -74,8 +74,7 @@ class NodeSource:
         self._opening, self._noting = threading.Lock(), threading.Lock()
         self._transitions: TransitionReplica | None = None
         self._closed = False
-        node.replicas.states.on_applied(self._applied)
-        node.monitoring.on_configured.append(self._touched)
+        self._noticing = False
 
     def now_ms(self) -> int:
         """The wall clock."""
@@ -116,13 +115,22 @@ class NodeSource:
         transitions = self._opened()
         return () if transitions is None else transitions.steps(entity_id)
 
+    def steps_since_ms(self, entity_id: EntityId) -> int | None:
+        """From the transition replica."""
+        transitions = self._opened()
+        return None if transitions is None else transitions.known_since_ms(entity_id)
+
     def transitions(self) -> Sequence[ServiceTransition]:
         """From the transition replica."""
         transitions = self._opened()
         return () if transitions is None else transitions.recent()
 
     def take_changed(self) -> set[EntityId]:
-        """What was noted so far, and internal services, of which nobody tells."""
+        """What was noted since the last call; the first one begins it. Of internal services nobody tells: looked at."""
+        if not self._noticing:
+            self._noticing = True
+            self._node.replicas.states.on_applied(self._applied)
+            self._node.monitoring.on_configured.append(self._touched)
         with self._noting:
             taken, self._changed = self._changed, set()
         before, self._internal = self._internal, self._node.monitoring.internal.states()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from streams.web.parameters import Problem
+from streams.web.parameters import Pairs, Problem, no_parameters
 
 Json = dict[str, Any]
 
@@ -33,6 +33,12 @@ def failure(status: int, text: str) -> Answer:
 def refused(problem: Problem) -> Answer:
     """A request that cannot be understood."""
     return failure(400, problem.text)
+
+
+def document_page(document: Json, pairs: Pairs) -> Answer:
+    """A document that is the same for every node."""
+    wrong = no_parameters(pairs)
+    return Answer(200, document) if wrong is None else refused(wrong)
 
 
 def iso(at_ms: int) -> str:

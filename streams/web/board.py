@@ -46,6 +46,7 @@ def row(service: MonitoredService, state: ServiceState | None, steps: Sequence[S
         "up_weight": state.up_weight if state else None,
         "threshold": state.threshold if state else service.threshold,
         "response_time_us": state.response_time_us if state else None,
+        "doubt": state.doubt.asked if state and state.doubt else None,
         "steps": told,
     }
 

@@ -72,9 +72,16 @@ def traffic_of(body: bytes) -> Traffic | Problem:
     return Traffic(successes, failures, reason, detail, response_us, statuses)  # type: ignore[arg-type]
 
 
+def whole(value: Any) -> int | None:
+    """The whole number that a value of JSON is, such as 3 or 3.0, which are one number there; None if it is none."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
+
+
 def _count(told: dict[str, Any], name: str) -> int | Problem:
-    value = told.get(name, 0)
-    if type(value) is int and 0 <= value <= MOST:
+    value = whole(told.get(name, 0))
+    if value is not None and 0 <= value <= MOST:
         return value
     return Problem(f"{name} is a whole number from 0 to {MOST}, since the last telling")
 
@@ -94,8 +101,9 @@ def _statuses(given: Any) -> tuple[Statuses, ...] | Problem:
     made = []
     for code, count in given.items():
         known = code.isascii() and code.isdigit() and len(code) == 3 and 100 <= int(code) <= 599
-        if not known or type(count) is not int or not 0 <= count <= MOST:
+        number = whole(count)
+        if not known or number is None or not 0 <= number <= MOST:
             return wrong
-        if count:
-            made.append(Statuses(int(code), int(code), count))
+        if number:
+            made.append(Statuses(int(code), int(code), number))
     return tuple(made)

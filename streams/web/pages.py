@@ -21,10 +21,12 @@ from faust.web.base import BlueprintManager
 from faust.web.views import View
 from structlog import get_logger
 
-from streams.web.answers import Answer, failure
+from schemas.asyncapi import asyncapi
+from streams.web.answers import Answer, document_page, failure
 from streams.web.board import transitions_page
 from streams.web.choosing import best_page
 from streams.web.cluster import nodes_page, views_page
+from streams.web.contract import openapi
 from streams.web.encoding import encode_answer
 from streams.web.feed import CLIENTS, Feed, Full
 from streams.web.files import File, dashboard_files
@@ -44,6 +46,7 @@ from streams.web.health import health_page
 from streams.web.inline import tell
 from streams.web.metrics import CONTENT_TYPE, exposition
 from streams.web.parameters import Pairs, no_parameters
+from streams.web.past import past_page
 from streams.web.services import one_service, services_page
 from streams.web.source import Source
 from streams.web.vservers import one_vserver, vservers_page
@@ -67,8 +70,11 @@ PAGES: dict[str, Callable[..., Answer]] = {
     "/api/transitions": transitions_page,
     "/api/vservers": vservers_page,
     "/api/vservers/{name:.+}": one_vserver,
+    "/api/past": past_page,
     "/api/nodes": nodes_page,
     "/api/views": views_page,
+    "/api/openapi.json": lambda _, pairs: document_page(openapi(), pairs),
+    "/api/asyncapi.json": lambda _, pairs: document_page(asyncapi(), pairs),
 }
 EVENTS = "/api/events"
 ADDRESSES = ", ".join(["/", *(path.replace(":.+", "") for path in PAGES), EVENTS, "/healthz", "/metrics"])

@@ -66,6 +66,15 @@ class TransitionsQuery:
     limit: int = DEFAULT_TRANSITIONS
 
 
+@dataclass(frozen=True, slots=True)
+class PastQuery:
+    """An instant (None: now), and services by name from behind `after` on."""
+
+    at_ms: int | None = None
+    after: str = ""
+    limit: int = DEFAULT_SERVICES
+
+
 def services_query(pairs: Pairs) -> ServicesQuery | Problem:
     """`state`, `owner`, `name` (a prefix), `after` (a name) and `limit`."""
     given = _only(pairs, ("state", "owner", "name", "after", "limit"))
@@ -113,6 +122,20 @@ def transitions_query(pairs: Pairs) -> TransitionsQuery | Problem:
     if isinstance(limit, Problem):
         return limit
     return TransitionsQuery(given.get("service", ""), limit)
+
+
+def past_query(pairs: Pairs) -> PastQuery | Problem:
+    """`at` (milliseconds since 1970), `after` (a name) and `limit`."""
+    given = _only(pairs, ("at", "after", "limit"))
+    if isinstance(given, Problem):
+        return given
+    limit = _whole(given.get("limit"), "limit", DEFAULT_SERVICES, 1, MOST_SERVICES)
+    if isinstance(limit, Problem):
+        return limit
+    at_ms = _whole(given.get("at"), "at", -1, 0, 2**53)
+    if isinstance(at_ms, Problem):
+        return at_ms
+    return PastQuery(None if at_ms < 0 else at_ms, given.get("after", ""), limit)
 
 
 def no_parameters(pairs: Pairs) -> Problem | None:

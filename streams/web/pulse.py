@@ -22,6 +22,7 @@ def pulse(source: Source) -> Json:
             "node_id": status.node_id,
             "phase": status.phase.value,
             "missing": list(status.missing),
+            "suspect": status.suspect,
             "in_view": is_member(view, status),
             "partitions": partitions.get(status.node_id, 0),
             "view_id": status.view_id,

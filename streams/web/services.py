@@ -231,7 +231,7 @@ def _matching(source: Source, query: ServicesQuery) -> Iterator[Known]:
     """By name. Reached one by one, so that no state behind the page is decoded."""
     prefix, after = query.name_prefix, query.after
     named = [each for each in source.configured_services() if each.name > after and each.name.startswith(prefix)]
-    for service in _by_name(named):
+    for service in by_name(named):
         state = source.state_of(service.entity_id)
         if query.owner is not None and (state is None or state.owner != query.owner):
             continue
@@ -239,7 +239,7 @@ def _matching(source: Source, query: ServicesQuery) -> Iterator[Known]:
             yield service, state
 
 
-def _by_name(services: Sequence[MonitoredService]) -> Iterator[MonitoredService]:
+def by_name(services: Sequence[MonitoredService]) -> Iterator[MonitoredService]:
     """Sorted in pieces, merged as far as they are asked for: one sort of all would hold the interpreter for 40 ms."""
     starts = range(0, len(services), SORTED_AT_ONCE)
     return merge(*(sorted(services[at : at + SORTED_AT_ONCE], key=NAME) for at in starts), key=NAME)

@@ -135,6 +135,9 @@ class Source(Protocol):
     def steps_of(self, entity_id: EntityId) -> Sequence[Step]:
         """The last changes of state of a service, oldest first; the first only says what was before the second."""
 
+    def steps_since_ms(self, entity_id: EntityId) -> int | None:
+        """From when on `steps_of` has every change but those that newer ones pushed out; None: not known."""
+
     def transitions(self) -> Sequence[ServiceTransition]:
         """The last changes of state of all services, newest first."""
 

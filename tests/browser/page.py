@@ -14,7 +14,7 @@ ROW = """
 const row = [...document.querySelectorAll(".row")].find((one) => one.querySelector("a").textContent === arguments[0]);
 return row && {state: row.dataset.state, text: row.innerText, ground: getComputedStyle(row).backgroundColor,
   ink: getComputedStyle(row.querySelector(".c-state")).color, current: row.classList.contains("current"),
-  strip: row.querySelector(".strip").getAttribute("aria-label")};
+  strip: row.querySelector(".strip")?.getAttribute("aria-label")};
 """
 
 

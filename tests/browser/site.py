@@ -100,13 +100,15 @@ def running_site(
 
 
 def configured(targets: dict[str, Target]) -> list[Operation]:
-    """A quick monitor, bound to every service."""
+    """A quick monitor, bound to every service; and a vserver of the first two."""
     quick = {"type": "HTTP", "interval": "400ms", "response_timeout": "350ms", "retries": 2, "down_time": "400ms"}
     operations = [Operation(Verb.ADD, Kind.MONITOR, "http", quick)]
     for name, target in targets.items():
         operations.append(Operation(Verb.ADD, Kind.SERVICE, name, {"address": "127.0.0.1", "port": target.port}))
         operations.append(Operation(Verb.BIND, Kind.SERVICE, name, {"weight": 10}, Kind.MONITOR, "http"))
-    return operations
+    operations.append(Operation(Verb.ADD, Kind.VSERVER, "shop", {"address": "127.0.0.1", "port": 8443}))
+    bound = list(targets)[:2]
+    return operations + [Operation(Verb.BIND, Kind.VSERVER, "shop", {}, Kind.SERVICE, name) for name in bound]
 
 
 def write_past(bootstrap: str, names: tuple[str, ...]) -> None:

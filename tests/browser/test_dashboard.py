@@ -114,7 +114,7 @@ def test_everything_is_reached_by_keys(page: Page) -> None:
     page.wait(lambda: page.js("return document.getElementById('keys').open"), "the help")
     page.press(Keys.ESCAPE)
     page.wait(lambda: not page.js("return document.getElementById('keys').open"), "no help")
-    for key, title in (("2", "2 nodes serve under view"), ("3", "Views")):
+    for key, title in (("2", "Vservers"), ("3", "2 nodes serve under view"), ("4", "Views"), ("5", "At ")):
         page.press(key)
         page.wait(lambda title=title: page.text("h1").startswith(title), f"the page of key {key}")  # type: ignore[misc]
 
@@ -158,6 +158,33 @@ def test_nodes_and_views_are_shown(page: Page, site: Site) -> None:
     assert page.text(".views .held .members").split() in (["b0", "b1"], ["b0", "+b1"], ["+b0", "b1"], ["+b0", "+b1"])
 
 
+def test_U2_the_slider_shows_what_was(page: Page, site: Site) -> None:
+    """auth-2 was DOWN some twenty minutes ago (the site's history), and is not now."""
+    history = site.ask("api/transitions?service=auth-2&limit=1000")["transitions"]
+    down_ms = min(each["at_ms"] for each in history if each["after"] == "DOWN")
+    page.open("#/time")
+    page.js("window.box = document.querySelector('.travel select'); box.value = '3600'")
+    page.js("box.dispatchEvent(new Event('change'))")
+    page.js("window.slider = document.querySelector('.travel input')")
+    page.js("slider.value = 900 * (1 - (Date.now() - arguments[0]) / 3600000)", down_ms + 24_000)
+    page.js("slider.dispatchEvent(new Event('input'))")
+    page.wait(lambda: page.row("auth-2").get("state") == "DOWN", "auth-2 DOWN then")
+    assert "UP" in page.row("auth-2")["text"].splitlines()[-1], "and UP now"
+    assert page.row("auth-1")["state"] == "UP"
+    told = {row["name"]: row["state"] for row in site.ask(f"api/past?at={down_ms}")["services"]}
+    assert told["auth-2"] == "DOWN"
+    assert page.text(".past .lead").endswith("in another state now.")
+
+
+def test_vservers_and_paths_are_shown(page: Page, site: Site) -> None:
+    page.open("#/vservers")
+    page.wait(lambda: "2 of 2 services" in page.text("table"), "both services of the vserver")
+    site.break_("auth-1")
+    page.wait(lambda: "1 of 2 services" in page.text("table"), "one of two, without a reload")
+    page.open("#/service/auth-2")
+    page.wait(lambda: "On each node" in page.text("main"), "node by node")
+
+
 def test_colours_follow_the_system_and_the_choice_is_kept(page: Page) -> None:
     prefer(page.driver, dark=True)
     page.open()
@@ -170,7 +197,7 @@ def test_colours_follow_the_system_and_the_choice_is_kept(page: Page) -> None:
     page.js("localStorage.clear()")
 
 
-@pytest.mark.parametrize("place", ["#/services", "#/service/cart-2", "#/nodes", "#/views"])
+@pytest.mark.parametrize("place", ["#/services", "#/service/cart-2", "#/nodes", "#/views", "#/vservers", "#/time"])
 def test_a_phone_shows_the_page_without_scrolling_sideways(page: Page, place: str) -> None:
     show_as(page.driver, PHONE)
     page.open(place)
@@ -183,7 +210,7 @@ CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("place", ["#/services", "#/service/mail-1", "#/nodes", "#/views"])
+@pytest.mark.parametrize("place", ["#/services", "#/service/mail-1", "#/nodes", "#/views", "#/vservers", "#/time"])
 def test_every_text_stands_out_from_its_ground(page: Page, site: Site, place: str, dark: bool) -> None:
     site.break_("mail-1")
     prefer(page.driver, dark=dark)
@@ -195,7 +222,7 @@ def test_every_text_stands_out_from_its_ground(page: Page, site: Site, place: st
 
 def test_the_policy_is_in_force_and_nobody_else_is_asked(page: Page, site: Site) -> None:
     page.driver.get_log("performance")
-    for place in ("#/services", "#/service/auth-1", "#/nodes", "#/views"):
+    for place in ("#/services", "#/service/auth-1", "#/nodes", "#/views", "#/vservers", "#/time"):
         page.open(place)
         page.wait(lambda: page.text("h1"), "the page")
     assert [entry for entry in page.driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []

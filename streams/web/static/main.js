@@ -2,17 +2,21 @@
 import { h, say } from "./dom.js";
 import { Feed } from "./feed.js";
 import { NodesPage } from "./nodes.js";
+import { PastPage } from "./past.js";
 import { ServicePage } from "./service.js";
 import { ServicesPage } from "./services.js";
 import { Store } from "./store.js";
 import { ViewsPage } from "./views.js";
+import { VserversPage } from "./vservers.js";
 import { age, clock, plural, stateOf } from "./words.js";
 
 // A row a page: its address behind #/, its name in the navigation (none: it is reached otherwise), its key.
 const PAGES = [
   { path: "services", name: "Services", key: "1", Page: ServicesPage },
-  { path: "nodes", name: "Nodes", key: "2", Page: NodesPage },
-  { path: "views", name: "Views", key: "3", Page: ViewsPage },
+  { path: "vservers", name: "Vservers", key: "2", Page: VserversPage },
+  { path: "nodes", name: "Nodes", key: "3", Page: NodesPage },
+  { path: "views", name: "Views", key: "4", Page: ViewsPage },
+  { path: "time", name: "Time", key: "5", Page: PastPage },
   { path: "service", Page: ServicePage },
 ];
 const OLD_S = 3;
@@ -77,7 +81,7 @@ function announce({ detail: { changed } }) {
 }
 
 const KEYS = [["/", "filter the services"], ["↓ ↑ or j k", "the next, the previous"], ["Enter", "open a service"], ["Esc", "clear the filter; back"],
-  ["1 2 3", "services, nodes, views"], ["t", "light or dark"], ["?", "this help"]];
+  ["1 … 5", "services, vservers, nodes, views, time"], ["t", "light or dark"], ["?", "this help"]];
 
 function help() {
   const dialog = part("keys");

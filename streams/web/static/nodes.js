@@ -37,7 +37,7 @@ export class NodesPage {
     const { pulse } = this.#store;
     const silent = node.silent_s > SILENT_S && node.phase !== "LEFT";
     const [kind, word] = !node.in_view ? (node.phase === "LEFT" ? ["out", "LEFT"] : ["unknown", node.phase === "SERVING" ? "NOT IN VIEW" : node.phase])
-      : silent ? ["down", "SILENT"] : ["up", node.phase];
+      : silent ? ["down", "SILENT"] : node.suspect ? ["unknown", "SUSPECT"] : ["up", node.phase];
     const own = node.node_id === pulse.node_id;
     const bar = h("div.bar", { role: "img", "aria-label": `${plural(owned.services, "service")}` }, h("div.fill"), h("div.fill.bad"));
     bar.children[0].style.width = `${(owned.services / most) * 100}%`;
@@ -46,6 +46,7 @@ export class NodesPage {
       ["heartbeat", node.silent_s < 10 ? `${node.silent_s.toFixed(1)} s ago` : `${age(node.silent_s * 1000)} ago`], ["up for", age(this.#store.now() - node.started_at_ms)],
       ["view", node.view_id === pulse.view.view_id ? `${node.view_id}` : `${node.view_id}, others hold ${pulse.view.view_id}`],
       ["partitions", node.partitions], ["engines", own ? `${pulse.engines} of ${node.engines} run` : node.engines], ["version", node.version],
+      node.suspect ? ["suspects", "itself: most of what it probes fails, so others are asked before DOWN"] : null,
       node.missing.length ? ["waits for", node.missing.join(", ")] : null,
       own ? ["probes late by", pulse.lag_ms === null ? "–" : `${pulse.lag_ms} ms`] : null,
       own ? ["lease", pulse.lease_held ? "held" : "not held: it tells nothing"] : null,

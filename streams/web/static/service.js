@@ -64,7 +64,7 @@ export class ServicePage {
       h(`p.because.t-${kind}`, {}, because(service, nowMs)),
       h("section.wide", { "aria-label": "The last hour" }, strip(steps, nowMs, { width: 1200, height: 40 }),
         h("p.axis", {}, h("span", {}, "1 h ago"), h("span", {}, told(steps, nowMs, HOUR_MS)), h("span", {}, "now"))),
-      bindings(service, nowMs, open), proof(service), changes(history, nowMs), inline(service, nowMs), rest(service, open),
+      bindings(service, nowMs, open), onNodes(service), proof(service), changes(history, nowMs), inline(service, nowMs), rest(service, open),
     ].filter(Boolean));
   }
 }
@@ -75,7 +75,15 @@ function because(service, nowMs) {
   const since = service.since_ms === null ? "" : ` since ${clock(service.since_ms, nowMs)} (${age(nowMs - service.since_ms)})`;
   const need = service.threshold ? `${service.threshold} needed` : "every monitor needed";
   return `${service.owner} owns it under view ${service.view_id} and says ${service.state}${since}. `
-    + `Weight up ${service.up_weight}, ${need}. ${service.cause.text}.`;
+    + `Weight up ${service.up_weight}, ${need}. ${service.cause.text}.${others(service)}`;
+}
+
+function others({ doubt, explained_by: explained, depends_on: needs }) {
+  const parts = [];
+  if (doubt) parts.push(` Its owner doubts itself and has asked ${doubt.asked} for a second opinion.`);
+  if (explained?.length) parts.push(` It is DOWN because ${explained.join(" and ")} ${explained.length === 1 ? "is" : "are"}.`);
+  if (needs?.length) parts.push(` It depends on ${needs.map((each) => `${each.name} (${each.state})`).join(", ")}.`);
+  return parts.join("");
 }
 
 function bindings(service, nowMs, open) {
@@ -120,7 +128,7 @@ function proof(service) {
     ["because of", `${cause.kind}: ${cause.text}`],
     ["the record that made it so", h("code", {}, record)],
     ["told at", service.updated_at],
-    ["path from here", service.path_state],
+    ["path of its owner", service.path_state],
     ["knowledge is", service.age_s === null ? "of unknown age" : `${service.age_s.toFixed(1)} s old`],
     ["raw", h("a", { href: `api/services/${encodeURIComponent(service.name)}` }, "this service as JSON")],
   ].filter(([, value]) => value !== null && value !== undefined).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
@@ -135,6 +143,22 @@ function changes(history, nowMs) {
       h(`span.t-${kind}`, {}, h("span.glyph", { "aria-hidden": "true" }, glyph), ` ${each.before} → ${each.after}`),
       h("span", {}, each.cause.text), h("span.dim", {}, `${each.owner}, view ${each.view_id}`), h("code.dim", {}, record));
   })));
+}
+
+// Node by node: who reaches it, by which state each serves, and where traffic goes that comes to one which does not.
+function onNodes(service) {
+  if (!service.nodes?.length) return null;
+  const monitored = service.path_monitoring !== "OFF";
+  const rows = service.nodes.map((each) => {
+    const { kind, glyph, word } = stateOf(each.state);
+    const path = stateOf(each.path);
+    return h("tr", {}, h("td", {}, h("b", {}, each.node)),
+      h(`td.t-${monitored ? path.kind : "none"}`, {}, monitored ? [h("span.glyph", { "aria-hidden": "true" }, path.glyph), ` ${path.word}`] : "not monitored"),
+      h(`td.t-${kind}`, {}, h("span.glyph", { "aria-hidden": "true" }, glyph), ` ${word}`),
+      h("td", {}, each.redirect === null ? h("span.dim", {}, service.processing_set.includes(each.node) ? "processes it" : "nobody can take it") : `sends it to ${each.redirect}`));
+  });
+  return h("section", {}, h("h2", {}, "On each node"), h("div.scroll", {}, h("table.plain", {},
+    h("thead", {}, h("tr", {}, ["Node", "Path", "Serves by", "Traffic"].map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, rows))));
 }
 
 function inline(service, nowMs) {

@@ -178,7 +178,7 @@ function fill(element, row, nowMs) {
   say(name.firstChild, row.name);
   name.firstChild.href = serviceLink(row.name);
   say(name.lastChild, address(row.address, row.port));
-  say(why, row.state === "UP" ? "" : row.reason);
+  say(why, row.doubt !== null ? `its owner doubts itself: ${row.doubt} is asked for a second opinion` : row.state === "UP" ? "" : row.reason);
   why.title = row.reason;
   say(since.firstChild, row.since_ms === null ? "–" : age(nowMs - row.since_ms));
   say(since.lastChild, row.since_ms === null ? "" : clock(row.since_ms, nowMs));

@@ -122,6 +122,7 @@ class FakeSource:
     history: Sequence[ServiceTransition] = ()
     changed: set[EntityId] = field(default_factory=set)
     whole: bool = True
+    since_ms: int | None = 0
     closed: bool = False
     paths: Mapping[EntityId, ServicePaths] = field(default_factory=dict)
     nodes_in_view: tuple[NodeId, ...] = (B0,)
@@ -140,6 +141,9 @@ class FakeSource:
 
     def steps_of(self, entity_id: EntityId) -> Sequence[Step]:
         return self.steps.get(entity_id, ())
+
+    def steps_since_ms(self, entity_id: EntityId) -> int | None:
+        return self.since_ms
 
     def transitions(self) -> Sequence[ServiceTransition]:
         return self.history

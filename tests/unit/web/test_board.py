@@ -44,6 +44,7 @@ def test_a_row_says_what_since_when_why_and_who() -> None:
         "up_weight": 1,
         "threshold": 1,
         "response_time_us": 1200,
+        "doubt": None,
         "steps": [[None, "UP"], [SINCE, "DOWN"]],
     }
 

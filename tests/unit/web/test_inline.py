@@ -36,6 +36,7 @@ def body(**told: Any) -> bytes:
     ("told", "traffic"),
     [
         ({"successes": 3}, Traffic(3)),
+        ({"successes": 3.0, "statuses": {"200": 1e1}}, Traffic(3, statuses=(Statuses(200, 200, 10),))),
         ({"failures": 2, "reason": "RESET"}, Traffic(0, 2, Reason.RESET)),
         (
             {"successes": 1, "failures": 1, "reason": "REFUSED", "detail": "no", "response_time_us": 900},
