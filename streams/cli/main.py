@@ -38,6 +38,7 @@ VERBS = (
     VerbRow("kafka", "streams.cli.kafka", "app", "Start and stop a Kafka of our own.", RUN),
     VerbRow("init", "streams.cli.init", "init", "Create the cluster's topics, or verify them.", RUN),
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
+    VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy.", RUN),
     VerbRow("apply", "streams.cli.apply", "apply", "Make the cluster what a file says.", CONFIGURE),
     VerbRow("export", "streams.cli.export", "export", "Write the configuration as such a file.", CONFIGURE),
     VerbRow("add", "streams.cli.configure", "add", "Add a service, monitor, group, member, vserver.", CONFIGURE),
