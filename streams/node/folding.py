@@ -35,6 +35,7 @@ from streams.node.replicas import Replicas
 from streams.node.settings import NodeSettings
 from streams.node.views import Views
 from streams.ownership.owner import OwnerKind, owner_of_kind, seating, second_of_kind
+from streams.ownership.view import View, went_on_without
 from streams.tables.outbox import Outbox
 
 log = get_logger()
@@ -104,6 +105,8 @@ class Folding:
         self._second_of_kind = lru_cache(maxsize=CACHED_OWNERS)(self._work_out_second)
         self._rounds = 0
         self._awaited: Assignment | None = None
+        self.generation: int | None = None
+        """The group's, of the assignment that holds; None: nothing is ours."""
         self._store: Any = None
 
     def build_app(self) -> Any:
@@ -127,7 +130,7 @@ class Folding:
 
     def awaits(self, assignment: Assignment) -> None:
         """These partitions are ours, and are folded from `assigned` on; batches that come before wait."""
-        self._awaited = assignment
+        self._awaited, self.generation = assignment, assignment.generation
         self.folds.revoked()
         self.fold_agent.awaited, self.fold_agent.between = assignment.results, False
         self.config_agent.assigned(assignment.commands)
@@ -152,10 +155,18 @@ class Folding:
 
     def revoked(self) -> None:
         """Nothing is ours until the next assignment."""
-        self._awaited = None
+        self._awaited = self.generation = None
         self.fold_agent.awaited, self.fold_agent.between = frozenset(), True
         self.folds.revoked()
         self.config_agent.revoked()
+
+    def view_accepted(self, view: View) -> None:
+        """Stop where the group went on without us: what was folded since would go out when the partition comes back."""
+        identity, generation = self._host.identity, self.generation
+        if generation is not None and went_on_without(view, identity.node_id, identity.incarnation, generation):
+            dropped = self._host.outbox.drop_except(())
+            log.warning("replaced while away: the folds are others'", view=view.view_id, dropped=dropped)
+            self.revoked()
 
     def configured(self, services: frozenset[EntityId], source: Source) -> None:
         """Services were added, changed or removed."""

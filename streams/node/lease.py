@@ -3,7 +3,8 @@
 Rule: the lease runs from the moment a heartbeat was *sent*, on CLOCK_BOOTTIME, and is asked right before each send. It
 is shorter than the group's session, so a node that was paused, starved or cut off stops writing before another owner
 can begin. CLOCK_BOOTTIME goes on while the machine sleeps and does not jump with the wall clock; monotonic time stands
-still in suspend, which is how a woken laptop becomes a zombie owner.
+still in suspend, which is how a woken laptop becomes a zombie owner. A lease that ran out is had again with the second
+heartbeat that comes back: the first may be read before the view that was agreed on meanwhile, the second can not.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Lease:
         self._clock = clock
         self._sent_at: dict[int, float] = {}
         self._renewed_at: float | None = None
+        self._returning = False
+        """It ran out, and one heartbeat has come back since."""
         self.expiries = 0
         self._held = False
 
@@ -38,8 +41,14 @@ class Lease:
     def came_back(self, beat: int) -> None:
         """Heartbeat number `beat` was read back from Kafka: the lease runs from when it was sent."""
         sent_at = self._sent_at.pop(beat, None)
-        if sent_at is not None and (self._renewed_at is None or sent_at > self._renewed_at):
-            self._renewed_at = sent_at
+        if sent_at is None or (self._renewed_at is not None and sent_at <= self._renewed_at):
+            return
+        now_s = self._clock()
+        if self._renewed_at is not None and now_s - self._renewed_at >= self.duration_s and not self._returning:
+            self._returning = now_s - sent_at < self.duration_s
+            return
+        self._returning = False
+        self._renewed_at = sent_at
 
     def holds(self) -> bool:
         """Whether the node may act as owner now."""

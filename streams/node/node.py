@@ -327,6 +327,7 @@ class Node:
         self.our_partitions = frozenset(place(view.nodes).partitions_of(self.settings.node_id) if mine else ())
         if self.phase in (Phase.JOINING, Phase.SERVING):
             self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
+        self.folding.view_accepted(view)
         self.monitoring.view_accepted(view)
         self.folding.paths.view_accepted(view)
         self.heartbeat.beat_now()

@@ -154,12 +154,20 @@ class Replicas:
     def _view(self, offset: int, change: ViewChange) -> None:
         self._loop.call_soon_threadsafe(self._listener.view_read, offset, change)
 
+    def _renew(self, beat: int) -> None:
+        """A lease that ran out is had again on the loop, behind the views that were read before: one may replace us."""
+        lease = self._listener.lease
+        if lease.holds():
+            lease.came_back(beat)
+        else:
+            self._loop.call_soon_threadsafe(lease.came_back, beat)
+
     def _node(self, node_id: NodeId, status: NodeStatus | None) -> None:
         identity = self._listener.identity
         if status is not None:
             self.convergence.take(status)
         if status is not None and node_id == identity.node_id and status.incarnation == identity.incarnation:
-            self._listener.lease.came_back(status.beat)
+            self._renew(status.beat)
         elif is_other_run(status, identity) and status is not None and self.control.ready:
             self._loop.call_soon_threadsafe(self._listener.twin_heard, status)
 

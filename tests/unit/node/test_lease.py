@@ -51,15 +51,39 @@ def test_heartbeats_out_of_order_never_shorten_the_lease() -> None:
     assert lease.age_s() == 0.0, "twice, or never sent by this run: nothing"
 
 
+def test_F3_a_lease_that_ran_out_is_had_again_with_the_second_heartbeat() -> None:
+    clock = Clock(10.0)
+    lease = Lease(2.0, clock)
+    lease.sent(1)
+    lease.sent(2)
+    lease.came_back(1)
+    clock.now_s = 20.0
+    lease.came_back(2)
+    assert not lease.holds(), "sent before the sleep: it says nothing"
+    lease.sent(3)
+    lease.came_back(3)
+    assert not lease.holds(), "it may be read before the view that was agreed on meanwhile"
+    clock.now_s = 20.25
+    lease.sent(4)
+    lease.came_back(4)
+    assert lease.holds()
+    clock.now_s = 21.0
+    lease.sent(5)
+    lease.came_back(5)
+    assert lease.age_s() == 0.0, "while it holds, each one renews it"
+
+
 def test_expiries_are_counted_once_each() -> None:
     clock = Clock(10.0)
     lease = Lease(2.0, clock)
-    for beat, at_s in ((1, 10.0), (2, 20.0)):
+    for beat, at_s in ((1, 10.0), (3, 20.0)):
         clock.now_s = at_s
-        lease.sent(beat)
-        lease.came_back(beat)
+        for number in (beat, beat + 1):
+            lease.sent(number)
+            lease.came_back(number)
+            clock.now_s += 0.25
         assert lease.holds()
-        clock.now_s = at_s + 3
+        clock.now_s = at_s + 4
         assert not lease.holds()
         assert not lease.holds()
     assert lease.expiries == 2

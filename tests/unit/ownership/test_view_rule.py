@@ -15,6 +15,7 @@ from streams.ownership.view import (
     accept,
     accepted_views,
     fold_views,
+    went_on_without,
 )
 
 B0, B1, B2 = NodeId("b0"), NodeId("b1"), NodeId("b2")
@@ -65,3 +66,20 @@ def test_a_view_names_its_members() -> None:
     assert HELD.member(B1) == member(B1)
     assert HELD.member(B2) is None
     assert EMPTY_VIEW.nodes == ()
+
+
+@pytest.mark.parametrize(
+    ("node", "incarnation", "generation", "without"),
+    [
+        (B2, "b2-run1", 2, True),
+        (B0, "b0-run1", 2, False),
+        (B0, "b0-run0", 2, True),
+        (B2, "b2-run1", 3, False),
+        (B2, "b2-run1", 4, False),
+    ],
+    ids=["left out", "a member", "another run is a member", "the same generation", "a later assignment than the view"],
+)
+def test_F3_who_slept_through_its_replacement_folds_no_more(
+    node: NodeId, incarnation: str, generation: int, without: bool
+) -> None:
+    assert went_on_without(HELD, node, incarnation, generation) is without
