@@ -2,9 +2,10 @@
 
 Rule: an entity is shown only when the ConfigRevision behind it has come (its `command_offset` is at least the
 entity's `revision`), so a reader never sees half a command. An entity of an older revision than the one shown is a
-late writer's and is left out. An entity waits, too, while something that it refers to is not here: compaction can take
-a record away before it takes the mark in front of its successor. Pure: no Kafka, no clock. Why not Kafka transactions:
-a reader would need read_committed everywhere, and a writer a fencing of its own beside the group's.
+late writer's and is left out, as is whatever comes behind an entity's tombstone: ids are never used again. An entity
+waits, too, while something that it refers to is not here: compaction can take a record away before it takes the mark
+in front of its successor. Pure: no Kafka, no clock. Why not Kafka transactions: a reader would need read_committed
+everywhere, and a writer a fencing of its own beside the group's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from schemas.limits import ENTITY_BYTES
 
 REVISION_KEY = "revision"
 NO_REVISION = -1
+REMOVED_KEYS = 100_000
+"""Removed entities remembered; at more, the one removed first is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ConfigTable:
         self.entities: dict[str, ConfigEntity] = {}
         self.revision = NO_REVISION
         self._waiting: dict[str, ConfigEntity | None] = {}
+        self._removed: dict[str, None] = {}
 
     def take(self, key: bytes | None, value: bytes | None) -> list[EntityChange] | None:
         """A record. The changes it makes visible if it is a mark, else None. Raises Unreadable: nothing changed."""
@@ -47,8 +51,19 @@ class ConfigTable:
         entity = None if value is None else _record(ConfigEntity, value)
         if entity is not None and name != entity_key(entity) and entity.kind is not Kind.UNKNOWN:
             raise Unreadable(f"is the entity {entity_key(entity)}, but stands under the key {name}")
-        self._waiting[name] = entity
+        if not self._is_late(name, entity):
+            self._waiting[name] = entity
         return None
+
+    def _is_late(self, name: str, entity: ConfigEntity | None) -> bool:
+        """Whether a record stands behind a newer one of its entity that waits for its mark, or behind the tombstone."""
+        if entity is None:
+            self._removed[name] = None
+            if len(self._removed) > REMOVED_KEYS:
+                del self._removed[next(iter(self._removed))]
+            return False
+        waits = self._waiting.get(name)
+        return name in self._removed or (waits is not None and entity.revision < waits.revision)
 
     def _show(self, mark: ConfigRevision) -> list[EntityChange]:
         due = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from connectors.replica import config_table
 from connectors.replica.config_table import ConfigTable, EntityChange, entity_key
 from schemas.codec import Unreadable, encode
 from schemas.config import BoundTo, ConfigEntity, ConfigRevision, Kind
@@ -110,3 +111,30 @@ def test_F8_a_service_waits_for_the_monitor_that_compaction_moved_behind_the_mar
     shown = mark(table, 6)
     assert shown is not None
     assert {change.key for change in shown} == {"MONITOR/5-0", "SERVICE/5-1", "VSERVER/5-2"}
+
+
+def test_F8_what_comes_behind_a_tombstone_is_left_out_for_good() -> None:
+    table, held = ConfigTable(), entity("5-0", 5)
+    put(table, held)
+    mark(table, 5)
+    table.take(b"SERVICE/5-0", None)
+    put(table, held)
+    assert mark(table, 6) == [EntityChange("SERVICE/5-0", held, None)], "while the tombstone waits for its mark"
+    put(table, held)
+    assert mark(table, 6) == [], "and afterwards: a topic written again behind itself raises nobody from the dead"
+    assert table.entities == {}
+
+
+def test_F8_of_two_that_wait_the_newer_is_shown_whichever_came_last() -> None:
+    table, old, new = ConfigTable(), entity("5-0", 5), entity("5-0", 6, "renamed")
+    put(table, new)
+    put(table, old)
+    assert mark(table, 6) == [EntityChange("SERVICE/5-0", None, new)]
+
+
+def test_F8_removed_entities_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_table, "REMOVED_KEYS", 2)
+    table = ConfigTable()
+    for number in range(5):
+        table.take(f"SERVICE/{number}-0".encode(), None)
+    assert len(table._removed) == 2
