@@ -1,9 +1,9 @@
 """The one idempotent producer of a process: what is sent, what became of it, and what happens when the queue is full.
 
 Rule: a record is acknowledged by all in-sync replicas or reported as failed within the delivery time-out, which is
-shorter than the owner's lease, so that nothing old arrives after a successor. `send` never waits: a full queue is the
-answer False, and the caller keeps the newest value (S-5). Why not Faust's producer: it wrote 2,600 records a second
-and holds them for twenty minutes.
+shorter than the owner's lease, so that nothing old arrives after a successor; `kernel_deadline` holds the kernel to it.
+`send` never waits: a full queue is the answer False, and the caller keeps the newest value (S-5). Why not Faust's
+producer: it wrote 2,600 records a second and holds them for twenty minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connectors.kafka.client_log import ClientLog
+from connectors.kafka.kernel_deadline import SEND_BUFFER_BYTES, KernelDeadline
 from connectors.kafka.settings import KafkaAccess
 from schemas.limits import MIB
 
@@ -29,6 +30,8 @@ RECORD_BYTES = 9 * MIB
 """The largest record of any topic, with its overhead."""
 LINGER_MS = 1
 POLL_S = 0.05
+LOOK_S = 0.1
+"""How often new connections are looked for, to give them their deadline."""
 FLUSH_POLL_S = 0.002
 
 
@@ -64,10 +67,13 @@ class OwnProducer:
             "queue.buffering.max.messages": queue_records,
             "queue.buffering.max.kbytes": QUEUE_KIB,
             "message.max.bytes": RECORD_BYTES,
+            "socket.send.buffer.bytes": SEND_BUFFER_BYTES,
         }
+        self._deadline = KernelDeadline(delivery_timeout_ms)
         self._log, self._voice = structlog.get_logger("watchbill.producer"), ClientLog(access.client_id)
         self._lock = threading.Lock()
         self._broken: str | None = None
+        self._looked_at_s = 0.0
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
         self._client = self._new_client()
         self._stopping = threading.Event()
@@ -166,8 +172,15 @@ class OwnProducer:
         if error.code() == KafkaError._FATAL or error.fatal():
             self._broken = error.str()
 
+    def _give_deadline(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s > LOOK_S:
+            self._looked_at_s = now_s
+            self._deadline.arm()
+
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._client.poll(POLL_S)
+            self._give_deadline()
             if self._broken is not None:
                 self._replace(self._broken)

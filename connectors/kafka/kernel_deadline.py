@@ -1,0 +1,71 @@
+"""How long the kernel may go on sending what a producer has written to its sockets.
+
+Rule: no longer than the producer's delivery time-out. Bytes that the kernel took before a cut are sent again for
+minutes, after their socket was closed too, and Kafka takes them when the cut ends: behind a successor's records.
+TCP_USER_TIMEOUT ends that. librdkafka has no property for it and its Python binding no hook at its sockets, so they
+are looked for among those of the process, by a size of the send buffer that no others have. Why not purge the
+producer alone: what is in the kernel is out of its hands. Where the system knows no such option, nothing is done.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+SEND_BUFFER_BYTES = 786_433
+"""A prime, by which a producer's sockets are known."""
+DESCRIPTORS = Path("/proc/self/fd")
+
+
+class KernelDeadline:
+    """Of one process's producers; `arm` is called again and again, for sockets come and go."""
+
+    def __init__(self, timeout_ms: int) -> None:
+        self._timeout_ms = timeout_ms
+        self._armed: set[tuple[int, int]] = set()
+        self._option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
+        self._buffer_bytes = _as_told(SEND_BUFFER_BYTES)
+
+    def arm(self) -> int:
+        """Give the sockets that have come since their deadline; how many have it now."""
+        if self._option is None or not DESCRIPTORS.exists():
+            return 0
+        armed = set()
+        for name in os.listdir(DESCRIPTORS):
+            key = _socket_key(int(name))
+            if key is not None and (key in self._armed or self._arm(key[0], self._option)):
+                armed.add(key)
+        self._armed = armed
+        return len(armed)
+
+    def _arm(self, descriptor: int, option: int) -> bool:
+        """Whether this is a producer's; another name for the same socket is used, as librdkafka may close its own."""
+        try:
+            found = socket.socket(fileno=os.dup(descriptor))
+        except OSError:  # it was closed meanwhile
+            return False
+        with found:
+            if found.type != socket.SOCK_STREAM or found.family not in (socket.AF_INET, socket.AF_INET6):
+                return False
+            if found.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) != self._buffer_bytes:
+                return False
+            found.setsockopt(socket.IPPROTO_TCP, option, self._timeout_ms)
+            return True
+
+
+def _socket_key(descriptor: int) -> tuple[int, int] | None:
+    """A socket's descriptor and number, since descriptors are used again; None for what is no socket."""
+    try:
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return (descriptor, found.st_ino) if stat.S_ISSOCK(found.st_mode) else None
+
+
+def _as_told(wanted: int) -> int:
+    """What the system says of a buffer that was set to this size: Linux doubles it, up to its limit."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, wanted)
+        return trial.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
