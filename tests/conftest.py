@@ -13,6 +13,8 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from infra.kafka.broker import Broker
+
 ON_KAFKA = ("browser", "integration", "chaos")
 HERE = Path(__file__).parent
 
@@ -29,6 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
             item.add_marker(pytest.mark.kafka)
             item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The session's broker. Not to be stopped by a test."""
+    with Broker.start(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -22,3 +22,8 @@ def wait_until(condition: Callable[[], Value], deadline_s: float, what: str) -> 
             raise AssertionError(f"not within {deadline_s:g} s: {what}; last seen: {seen!r}")
         time.sleep(POLL_S)
     return seen
+
+
+def let_pass(duration_s: float) -> None:
+    """Let time pass, where time itself is what happens: a fault that lasts, a pause between two."""
+    time.sleep(max(0.0, duration_s))

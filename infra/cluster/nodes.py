@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,6 +35,20 @@ def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> f
             raise NotInTime(f"not within {deadline_s:g} s: {what}")
         time.sleep(POLL_S)
     return time.monotonic() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a node's process is started where not just as an operator would: behind a command that ends in running it
+    (`ip netns exec …`), from an entry of the caller's own, with more environment (a library preloaded).
+    """
+
+    prefix: tuple[str, ...] = ()
+    module: str = "streams.cli.main"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+AS_AN_OPERATOR = Launch()
 
 
 @dataclass(slots=True)
@@ -68,13 +82,13 @@ class NodeProcess:
         self.asked_to_end = True
         self._signal(signal.SIGTERM)
 
-    def pause(self) -> None:
-        """Stop the process where it is (SIGSTOP)."""
-        self._signal(signal.SIGSTOP)
+    def pause(self, *, with_engines: bool = False) -> None:
+        """Stop the process where it is (SIGSTOP); with its engines, as a machine that sleeps does."""
+        self._signal(signal.SIGSTOP, whole=with_engines)
 
     def resume(self) -> None:
-        """Let a paused process go on (SIGCONT)."""
-        self._signal(signal.SIGCONT)
+        """Let a paused process go on, and its engines (SIGCONT)."""
+        self._signal(signal.SIGCONT, whole=True)
 
     def stop(self, deadline_s: float = 10.0) -> int:
         """End in order, or by force at the deadline; the exit code."""
@@ -90,9 +104,9 @@ class NodeProcess:
         """The end of the node's log."""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-count:])
 
-    def _signal(self, number: int) -> None:
+    def _signal(self, number: int, *, whole: bool = False) -> None:
         if self.is_alive:
-            os.kill(self.process.pid, number)
+            (os.killpg if whole else os.kill)(self.process.pid, number)
 
 
 def start_node(
@@ -108,6 +122,7 @@ def start_node(
     log_level: str = "info",
     prefix: Sequence[str] = (),
     options: Sequence[str] = (),
+    launch: Launch = AS_AN_OPERATOR,
 ) -> NodeProcess:
     """Start a node; it joins by itself. Its log is `<log_dir>/<node>.log`, appended to.
 
@@ -116,17 +131,23 @@ def start_node(
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     log_path = log_dir / f"{node_id}.log"
-    arguments = [*prefix, sys.executable, "-m", "streams.cli.main"]
-    arguments += ["node", "--id", node_id, "--bootstrap", bootstrap]
-    arguments += ["--cluster", cluster, "--engines", str(engines), "--session-timeout", str(session_timeout_s)]
-    arguments += ["--log-level", log_level]
+    arguments = [*prefix, *launch.prefix, sys.executable, "-m", launch.module, "node", "--id", node_id]
+    arguments += ["--bootstrap", bootstrap, "--cluster", cluster, "--engines", str(engines)]
+    arguments += ["--session-timeout", str(session_timeout_s), "--log-level", log_level]
     if web_port is not None:
         arguments += ["--web", f"127.0.0.1:{web_port}"]
     for group in node_groups:
         arguments += ["--node-group", group]
     arguments += options
     with log_path.open("ab") as log:
-        process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **launch.environment},
+        )
     return NodeProcess(NodeId(node_id), process, log_path, web_port)
 
 
@@ -138,6 +159,8 @@ class Nodes:
     cluster: str
     log_dir: Path
     running: dict[NodeId, NodeProcess] = field(default_factory=dict)
+    launches: dict[NodeId, Launch] = field(default_factory=dict)
+    """How some of them are started, again and again."""
 
     def start(self, *node_ids: str, engines: int = 1, web_ports: Sequence[int | None] = (), **settings: float) -> None:
         """Start these nodes; they join by themselves."""
@@ -151,6 +174,7 @@ class Nodes:
                 engines=engines,
                 web_port=web_port,
                 session_timeout_s=settings.get("session_timeout_s", SESSION_TIMEOUT_S),
+                launch=self.launches.get(NodeId(node_id), AS_AN_OPERATOR),
             )
             self.running[node.node_id] = node
 

@@ -51,7 +51,7 @@ class Broker:
 
     def __init__(self, data_dir: Path, known: PidFile, child: subprocess.Popen[bytes] | None) -> None:
         self.data_dir = data_dir
-        self.port = known.port
+        self.host, self.port = known.host, known.port
         self.version = known.version
         self.log_path = Path(known.log_path)
         self._process: RunningProcess = known.process
@@ -63,6 +63,7 @@ class Broker:
         data_dir: Path,
         port: int | None = None,
         *,
+        host: str = HOST,
         heap_mb: int = DEFAULT_HEAP_MB,
         log_path: Path | None = None,
         settings: Mapping[str, str] | None = None,
@@ -72,9 +73,11 @@ class Broker:
     ) -> Self:
         """Starts the broker of `data_dir` (made and formatted when empty) and returns once it answers.
 
-        `port` None: the one the folder remembers, or a free one, then remembered. `settings` are broker properties that
-        win over ours; `java_options` replace those that use the start-up cache. Raises an InfraError: BrokerRunning,
-        PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an error no process is left.
+        `port` None: the one the folder remembers, or a free one, then remembered. `host`: an address of this machine;
+        nobody is asked who he is there, so another than the loopback is for networks of a test's own. `settings` are
+        broker properties that win over ours; `java_options` replace those that use the start-up cache. Raises an
+        InfraError: BrokerRunning, PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an
+        error no process is left.
         """
         data_dir = writable_folder(data_dir.resolve())
         log_path = (log_path or data_dir / "kafka.log").resolve()
@@ -82,9 +85,9 @@ class Broker:
             _refuse_running(data_dir)
             require_space(data_dir, DATA_BYTES)
             runtime, jars = java.java_path(), ensure_jars(progress=progress)
-            port = _choose_port(data_dir, port)
+            port = _choose_port(data_dir, host, port)
             configuration = data_dir / "server.properties"
-            write_properties(configuration, properties(data_dir, port, _free_port(), settings or {}))
+            write_properties(configuration, properties(data_dir, port, _free_port(HOST), settings or {}, host))
             _roll_log(log_path)
             _format_if_empty(
                 data_dir, java.command(runtime, jars, java.FORMAT_CLASS, java.FORMAT_HEAP_MB, ()), log_path
@@ -92,7 +95,9 @@ class Broker:
             options = startup_options() if java_options is None else java_options
             arguments = java.command(runtime, jars, java.BROKER_CLASS, heap_mb, [str(configuration)], options)
             child = java.spawn(arguments, log_path, data_dir)
-            known = PidFile(child.pid, start_time(child.pid) or "gone", port, kafka_version(read_lock()), str(log_path))
+            known = PidFile(
+                child.pid, start_time(child.pid) or "gone", port, kafka_version(read_lock()), str(log_path), host
+            )
             broker = cls(data_dir, known, child)
             try:
                 known.write(data_dir / "broker.pid")
@@ -112,8 +117,8 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
-        """The address for clients, `127.0.0.1:PORT`."""
-        return f"{HOST}:{self.port}"
+        """The address for clients, `127.0.0.1:PORT` if nothing else was asked for."""
+        return f"{self.host}:{self.port}"
 
     @property
     def pid(self) -> int:
@@ -166,25 +171,25 @@ def _refuse_running(data_dir: Path) -> None:
         )
 
 
-def _choose_port(data_dir: Path, port: int | None) -> int:
+def _choose_port(data_dir: Path, host: str, port: int | None) -> int:
     remembered = data_dir / "port"
-    chosen = port or (int(remembered.read_text(encoding="utf-8")) if remembered.exists() else _free_port())
+    chosen = port or (int(remembered.read_text(encoding="utf-8")) if remembered.exists() else _free_port(host))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, chosen))
+            probe.bind((host, chosen))
         except OSError as error:
             raise PortTaken(
                 f"port {chosen} is not free: {error.strerror}",
-                f"{HOST}:{chosen}",
+                f"{host}:{chosen}",
                 "choose another with --port, or end the process that listens there",
             ) from error
     return chosen
 
 
-def _free_port() -> int:
+def _free_port(host: str) -> int:
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -212,7 +217,7 @@ def _format_if_empty(data_dir: Path, storage_tool: list[str], log_path: Path) ->
 def _await_answer(child: subprocess.Popen[bytes], known: PidFile, deadline_s: float) -> None:
     limit = time.monotonic() + deadline_s
     while child.poll() is None and time.monotonic() < limit:
-        if answers(HOST, known.port):
+        if answers(known.host, known.port):
             return
         time.sleep(POLL_S)
     told = f"ended with code {child.returncode}" if child.returncode is not None else f"silent after {deadline_s:g} s"

@@ -48,6 +48,7 @@ class PidFile:
     port: int
     version: str
     log_path: str
+    host: str = "127.0.0.1"
 
     @property
     def process(self) -> RunningProcess:

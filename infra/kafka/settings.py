@@ -55,14 +55,16 @@ FIXED: Mapping[str, str] = {
 }
 
 
-def properties(data_dir: Path, port: int, controller_port: int, settings: Mapping[str, str]) -> dict[str, str]:
+def properties(
+    data_dir: Path, port: int, controller_port: int, settings: Mapping[str, str], host: str = HOST
+) -> dict[str, str]:
     """Every property of the broker. `settings` are the caller's and win, save for listeners and folders."""
     return {
         **FIXED,
         **settings,
         "controller.quorum.voters": f"1@{HOST}:{controller_port}",
-        "listeners": f"CLIENT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        "advertised.listeners": f"CLIENT://{HOST}:{port}",
+        "listeners": f"CLIENT://{host}:{port},CONTROLLER://{HOST}:{controller_port}",
+        "advertised.listeners": f"CLIENT://{host}:{port}",
         "log.dirs": str(data_dir / "logs"),
     }
 

@@ -134,7 +134,7 @@ class Cluster:
         """Services with one target each, bound to a monitor."""
         for name in names:
             self.targets[name] = self.farm.target()
-        added = [add_service(name, self.targets[name].port) for name in names]
+        added = [add_service(name, self.targets[name].port, address=self.targets[name].host) for name in names]
         self.apply(*added, *(bind(name, monitor) for name in names))
 
     def state(self, name: str) -> State | None:
@@ -260,11 +260,11 @@ def in_partition(services: Mapping[str, EntityId], partitions: Iterable[int]) ->
 
 
 @contextmanager
-def prepared(bootstrap: str, name: str, log_dir: Path) -> Iterator[Cluster]:
-    """A cluster with its topics and no node yet. Everything is ended when the block is left."""
+def prepared(bootstrap: str, name: str, log_dir: Path, hosts: Sequence[str] = ()) -> Iterator[Cluster]:
+    """A cluster with its topics and no node yet. Everything is ended when the block is left. `hosts`: the targets'."""
     topics.init(bootstrap, name)
     with ExitStack() as stack:
-        farm = stack.enter_context(Farm())
+        farm = stack.enter_context(Farm(*hosts))
         control = stack.enter_context(ControlReplica(bootstrap, name))
         states = stack.enter_context(StateReplica(bootstrap, name))
         control.wait_ready(READY_S)

@@ -20,13 +20,6 @@ from tests.integration.writing import Writer
 DELETE_DEADLINE_S = 20.0
 
 
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """The session's broker. Not to be stopped by a test."""
-    with Broker.start(tmp_path_factory.mktemp("kafka")) as started:
-        yield started
-
-
 @pytest.fixture
 def cluster_name(request: pytest.FixtureRequest, broker: Broker) -> Iterator[str]:
     """A cluster name that no other test has. Its topics, if the test makes any, are deleted afterwards."""

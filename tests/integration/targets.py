@@ -1,4 +1,4 @@
-"""Real services of a test, in the test's process: ports on 127.0.0.1 that can be broken and healed at any moment.
+"""Real services of a test, in the test's process: ports of this machine that can be broken and healed at any moment.
 
 One thread with a selector serves them all, so that forty targets cost forty sockets and not forty threads. Each target
 notes when it was probed: a gap in being probed is what a handover must not make (T5).
@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 from enum import Enum
-from itertools import pairwise
+from itertools import cycle, pairwise
 from types import TracebackType
 from typing import Self
 
@@ -32,14 +32,14 @@ class Ailment(Enum):
 class Target:
     """One port. Accepts and hangs up for a TCP probe, answers an HTTP request by its ailment."""
 
-    def __init__(self, farm: Farm) -> None:
-        self._farm = farm
+    def __init__(self, farm: Farm, host: str) -> None:
+        self._farm, self.host = farm, host
         self.ailment = Ailment.NONE
         self.delay_s = 0.0
         """How long an HTTP answer is kept back, in steps of POLL_S."""
         self.probed_at_s: list[float] = []
         """Monotonic seconds of each connection."""
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.listener = socket.create_server((host, 0), backlog=256)
         self.port: int = self.listener.getsockname()[1]
 
     def become(self, ailment: Ailment) -> None:
@@ -53,9 +53,13 @@ class Target:
 
 
 class Farm:
-    """Every target of a test. Ends with `close`, or when its `with` block is left."""
+    """Every target of a test. Ends with `close`, or when its `with` block is left.
 
-    def __init__(self) -> None:
+    `hosts` are addresses of this machine, given to the targets in turn.
+    """
+
+    def __init__(self, *hosts: str) -> None:
+        self._hosts = cycle(hosts or ("127.0.0.1",))
         self._selector = selectors.DefaultSelector()
         self._lock = threading.RLock()
         self._targets: list[Target] = []
@@ -66,7 +70,7 @@ class Farm:
 
     def target(self) -> Target:
         """A healthy target on a port of its own."""
-        target = Target(self)
+        target = Target(self, next(self._hosts))
         with self._lock:
             self._targets.append(target)
             self._listen(target)
@@ -80,7 +84,7 @@ class Farm:
                 self._selector.unregister(target.listener)
                 target.listener.close()
             elif ailment is not Ailment.CLOSED and was is Ailment.CLOSED:
-                target.listener = socket.create_server(("127.0.0.1", target.port), backlog=256)
+                target.listener = socket.create_server((target.host, target.port), backlog=256)
                 self._listen(target)
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ place, neighbours before and behind are folded, and a good command after all of 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -14,15 +13,11 @@ import pytest
 
 from connectors.replica.states import StateReplica
 from infra.kafka.broker import Broker
-from schemas.cluster import NodeStatus, Phase
-from schemas.codec import MARKER, encode
-from schemas.identifiers import NO_VIEW, NodeId, partition_of
+from schemas.codec import encode
+from schemas.identifiers import partition_of
 from schemas.states import State
 from schemas.topics import (
-    CONFIG_COMMANDS,
     CONFIG_ENTITIES,
-    NODES,
-    PROBE_RESULTS,
     QUARANTINE,
     SERVICE_STATES,
     VIEWS,
@@ -30,13 +25,12 @@ from schemas.topics import (
 )
 from tests.integration.cluster import Cluster, add_monitor, running
 from tests.integration.conftest import delete_topics
+from tests.integration.poison import READ_TOPICS, alive, assert_quarantined, good, partition_for, poison
 from tests.integration.raw import NotTaken, raw_producer, send_many, send_raw
 from tests.integration.targets import Ailment
 from tests.waiting import wait_until
 
-READ_TOPICS = (CONFIG_COMMANDS, CONFIG_ENTITIES, NODES, VIEWS, PROBE_RESULTS, SERVICE_STATES)
 QUICK_RECORDS = 200
-QUARANTINED_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -61,68 +55,6 @@ def _nothing_else_happens(cluster: Cluster) -> Iterator[None]:
         target.become(ailment)
         cluster.wait_state("svc0", state)
     cluster.check_promise(allow_ineffective=True)
-
-
-def alive(cluster: Cluster) -> dict[str, tuple[int, str]]:
-    """Each living node's process id and incarnation."""
-    statuses = cluster.control.nodes()
-    return {
-        node_id: (node.pid, statuses[node_id].incarnation)
-        for node_id, node in cluster.nodes.running.items()
-        if node.is_alive
-    }
-
-
-def good(cluster: Cluster, topic: Topic) -> bytes:
-    """A record that was read from this topic."""
-    return next(value for record in cluster.records(topic) if (value := record.value()) and value.startswith(MARKER))
-
-
-def foreign(topic: Topic) -> bytes:
-    """A readable record that does not belong there."""
-    if topic is NODES:
-        return bytes(64)
-    return encode(NodeStatus(NodeId("x"), "1", Phase.LEFT, (), 1, None, NO_VIEW, {}, (), 1, 0, 0, "0"))
-
-
-def poison(cluster: Cluster, topic: Topic) -> dict[str, bytes]:
-    """One of each kind, by name."""
-    random_bytes = random.Random(topic.name)  # seeded: the same poison in every run
-    record = good(cluster, topic)
-    return {
-        "random": random_bytes.randbytes(200),
-        "empty": b"",
-        "short": MARKER,
-        "truncated": record[: len(record) * 2 // 3],
-        "header alone": record[:10],
-        "trailing": record + b"\0",
-        "wrong schema": foreign(topic),
-        "unknown schema": MARKER + bytes(8) + record[10:],
-        "confluent": b"\0\0\0\0\x01" + record[10:],
-        "endless varint": record[:10] + b"\xff" * 40,
-        "huge length": record[:10] + b"\xfe\xff\xff\xff\xff\xff\xff\x7f" * 4,
-        "large": MARKER + random_bytes.randbytes(min(300 * 1024, topic.record_bytes + 8 * 1024)),
-    }
-
-
-def partition_for(cluster: Cluster, topic: Topic) -> int:
-    """The partition of svc0 where there are many, so that the poison has neighbours."""
-    return partition_of(cluster.ids(["svc0"])["svc0"]) if topic.partitions > 1 else 0
-
-
-def assert_quarantined(cluster: Cluster, topic: Topic, partition: int, offsets: list[int]) -> None:
-    """Each of these places, and no other of that topic since the first of them, is in quarantine."""
-    wanted = {f"{cluster.topic(topic)}/{partition}/{offset}" for offset in offsets}
-
-    def kept() -> set[str]:
-        return {
-            place
-            for place, record in cluster.quarantined().items()
-            if (record.topic, record.partition) == (cluster.topic(topic), partition) and record.offset >= min(offsets)
-        }
-
-    wait_until(lambda: len(kept()) >= len(wanted), QUARANTINED_S, f"{len(wanted)} of {topic.name} in quarantine")
-    assert kept() == wanted
 
 
 @pytest.mark.parametrize("topic", READ_TOPICS, ids=lambda topic: topic.name)
