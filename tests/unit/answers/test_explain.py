@@ -172,6 +172,17 @@ def test_U1_P5_where_nodes_decide_together_the_layer_decides() -> None:
     assert (answer.decisive.step, answer.decisive.values["layer"]) == (Step.LAYERS, "cut_off")
 
 
+def test_U1_a_path_does_not_decide_for_a_node_that_has_not_read_the_record() -> None:
+    past = history(told((1_000, state(1)), (2_000, state(2, State.DOWN, path_monitoring=PathMonitoring.TOGETHER))))
+    config = configuration(path_monitor="yes", path_monitor_individual="no")
+    known = evidence(config=config, of=past, beats=beats_of([beat("b1", 0, 4_900, 1)]))
+    reports = {NodeId("b1"): reported("b1", PathState.DOWN, 7)}
+    answer = explain(replace(known, reports=reports), NodeId("b1"))
+    assert [one.state for one in answer.nodes] == [State.UP]
+    assert answer.decisive is not None
+    assert answer.decisive.step is not Step.PATHS
+
+
 def test_U1_M20_the_root_among_what_it_depends_on_is_named() -> None:
     add = operation(Verb.ADD, Kind.SERVICE, "db", address="10.0.0.2", port=5432)
     depends = Operation(Verb.BIND, Kind.SERVICE, "web", {}, Kind.SERVICE, "db")

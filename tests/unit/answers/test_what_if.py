@@ -110,7 +110,7 @@ def test_U3_an_added_service_has_the_id_and_so_the_owner_that_it_will_get() -> N
 def test_U3_a_threshold_that_is_not_reached_is_an_outage() -> None:
     (change,) = asked(set_web(threshold=2), record=state()).states
     assert (change.before, change.after) == (UP, DOWN)
-    assert "threshold 0 to 2" in change.why
+    assert change.why == "configuration: threshold 0 to 2"
 
 
 def test_U3_retries_are_judged_over_the_outcomes_so_far() -> None:
@@ -129,6 +129,14 @@ def test_U3_disable_and_removal_and_what_has_no_state_yet() -> None:
     assert (gone.before, gone.after, gone.why) == (UP, None, "it is removed")
     (unknown,) = asked(set_web(threshold=1)).states
     assert "its first probes decide" in unknown.why
+
+
+def test_U3_T12_services_with_a_learnt_time_out_would_have_one_owner() -> None:
+    learns = operation(Verb.SET, Kind.MONITOR, "tcp", deviation="50ms")
+    names = [f"s{number}" for number in range(12)]
+    added = [operation(Verb.ADD, Kind.SERVICE, name, address="10.0.0.1", port=80) for name in names]
+    made = [*commands(), command(2, 30, learns, *added, *(bound(name, "tcp") for name in names))]
+    assert len(set(owners(config_then(made, "c.config-commands", None).entities, VIEW).values())) == 1
 
 
 def test_U3_nothing_given_is_changed() -> None:
