@@ -185,6 +185,7 @@ HEALTH = obj(
     missing=listed(TEXT),
     view_id=WHOLE,
     states=WHOLE,
+    diverged_partitions=listed(WHOLE),
     owned_services=WHOLE,
     kafka=obj(connected=FLAG, silent_s=maybe(NUMBER), **time("away_since"), fault=maybe(TEXT)),
     lease=obj(held=FLAG, age_s=maybe(NUMBER)),

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from schemas.asyncapi import asyncapi, document
+from schemas.asyncapi import asyncapi
 from schemas.states import State
 from schemas.topics import TOPICS
 from streams.web.contract import CONTRACT, openapi
 from streams.web.files import dashboard_files
 from streams.web.pages import EVENTS, PAGES
-from tests.tidy.source import ROOT
 from tests.unit.replica.samples import service_state
 from tests.unit.web.fake_source import B0, NOW_MS, FakeSource, healthy, judged, monitor, service, status
 from tests.unit.web.test_board import HISTORY
@@ -117,13 +116,6 @@ def test_limits_are_those_of_the_contract(path: str) -> None:
             assert (await ask(f"{path}?limit={value}"))[0] == code, value
 
     asyncio.run(serve(SOURCE, talk))
-
-
-def test_the_documents_in_the_repository_are_current() -> None:
-    for name, made in (("openapi.json", openapi()), ("asyncapi.json", asyncapi())):
-        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == document(made), (
-            f"python -m infra.docs.contracts writes {name} anew"
-        )
 
 
 def test_the_topics_document_has_every_topic_and_record() -> None:
