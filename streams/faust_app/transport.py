@@ -2,18 +2,21 @@
 
 Rule: only what must differ is overridden. The driver asks the broker to hold a fetch up to 1,500 ms; every record that
 arrives on a partition of another broker connection waits behind it, which was the p99 of 1,268 ms in a trial. Nothing
-sleeps through the end of a rebalance. A fetch that a rebalance has cut off gives back what it took. And topics are
-created by `watchbill init` alone, so that a typing error never becomes a topic.
+sleeps through the end of a rebalance. A fetch that a rebalance has cut off gives back what it took. Commits stay behind
+the work. And topics are created by `watchbill init` alone, so that a typing error never becomes a topic.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import MethodQueue
+
+from streams.faust_app.commit_trail import CommitTrail
 
 FETCH_MAX_WAIT_MS = 25
 """A fetch holds up the next one, which alone asks for partitions that a rebalance has brought."""
@@ -95,6 +98,24 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     """The driver's consumer on our thread; it counts how often the flow was stopped, and creates no topics."""
 
     flow_epoch = 0
+    _trail: CommitTrail | None = None
+
+    @property
+    def trail(self) -> CommitTrail:
+        """Of this consumer: how far it was when."""
+        if self._trail is None:
+            self._trail = CommitTrail()
+        return self._trail
+
+    def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
+        """What was worked off a while ago, instead of what is now: see `commit_trail`."""
+        now_s, committable = time.monotonic(), {}
+        for tp in tps:
+            offset = self._new_offset(tp)
+            settled = None if offset is None else self.trail.note(tp, offset, now_s)
+            if settled is not None and self._should_commit(tp, settled):
+                committable[tp] = settled
+        return committable
 
     def _new_consumer_thread(self) -> Any:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -102,6 +123,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def stop_flow(self) -> None:
         """A rebalance begins: what is being fetched belongs to the generation before."""
         self.flow_epoch += 1
+        self.trail.forget()
         super().stop_flow()
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - the driver's signature

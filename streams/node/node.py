@@ -316,6 +316,7 @@ class Node:
             self.folding.assigned(assignment, self.loop.time() - started)
 
     def _revoked(self) -> None:
+        self.outbox.flush()  # what was folded while it was ours
         self.folding.revoked()
 
     def _view_accepted(self, view: View) -> None:

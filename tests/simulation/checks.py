@@ -20,9 +20,9 @@ from schemas.precedence import Order
 from schemas.states import ServiceState
 from schemas.topics import SERVICE_STATES, VIEWS
 from streams.ownership.view import View
+from tests.simulation.app import SimApp
 from tests.simulation.broker import Record
 from tests.simulation.clients import SimReader
-from tests.simulation.group import SimApp
 from tests.simulation.node import SimNode
 from tests.simulation.simulation import Simulation, named
 from tests.simulation.world import Machine

@@ -33,11 +33,11 @@ from streams.node.lease import Lease
 from streams.node.node import Node
 from streams.node.settings import NodeSettings
 from streams.tables.replica_store import Store
+from tests.simulation.app import SimApp
 from tests.simulation.broker import Broker
 from tests.simulation.clients import SimEnds, SimProducer, SimReader
 from tests.simulation.codec import Memory
 from tests.simulation.engines import SimEngines
-from tests.simulation.group import SimApp
 from tests.simulation.world import Machine, Polled
 
 HOUSEKEEPING_S = 0.2

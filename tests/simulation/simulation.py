@@ -16,11 +16,12 @@ from schemas.topics import (
     topic_name,
 )
 from streams.node.settings import NodeSettings
+from tests.simulation.app import SimApp
 from tests.simulation.broker import Broker
 from tests.simulation.clients import SimEnds, SimProducer, SimReader
 from tests.simulation.codec import Memory
 from tests.simulation.engines import SimEngines, Targets
-from tests.simulation.group import Coordinator, SimApp
+from tests.simulation.group import Coordinator
 from tests.simulation.node import SimNode
 from tests.simulation.schedule import GROUPS, ORDERLY, Schedule, Step
 from tests.simulation.world import Machine, World
