@@ -46,7 +46,7 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: kafka
-	@for name in placement replay pipeline failover probes intervals; do $(BIN)/python -m tests.bench $$name --json || exit 1; done
+	@for name in placement replay pipeline failover storm probes intervals; do $(BIN)/python -m tests.bench $$name --json || exit 1; done
 
 # Two locks: everything, for work on Watchbill; and what a node runs with, for the image. The second takes its versions
 # from the first.
