@@ -11,14 +11,14 @@ from tests.browser.browser import DESKTOP, chromium, prefer, show_as
 from tests.browser.site import Site, running_site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two nodes, sixteen services."""
     with running_site(tmp_path_factory.mktemp("site")) as started:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def any_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The session's browser, as the last test left it."""
     with chromium(tmp_path_factory.mktemp("profile")) as driver:
