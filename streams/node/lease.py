@@ -3,8 +3,9 @@
 Rule: the lease runs from the moment a heartbeat was *sent*, on CLOCK_BOOTTIME, and is asked right before each send. It
 is shorter than the group's session, so a node that was paused, starved or cut off stops writing before another owner
 can begin. CLOCK_BOOTTIME goes on while the machine sleeps and does not jump with the wall clock; monotonic time stands
-still in suspend, which is how a woken laptop becomes a zombie owner. A lease that ran out is had again with the second
-heartbeat that comes back: the first may be read before the view that was agreed on meanwhile, the second can not.
+still in suspend, which is how a woken laptop becomes a zombie owner. A lease that ran out is not had again with the
+heartbeats that come back: they may be read before the view that was agreed on meanwhile. Who has read all views that
+there are since then calls `resume`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Lease:
         self._clock = clock
         self._sent_at: dict[int, float] = {}
         self._renewed_at: float | None = None
-        self._returning = False
-        """It ran out, and one heartbeat has come back since."""
+        self._suspended = False
+        """It ran out, and nobody has made sure since that no view was missed."""
         self.expiries = 0
         self._held = False
 
@@ -43,21 +44,30 @@ class Lease:
         sent_at = self._sent_at.pop(beat, None)
         if sent_at is None or (self._renewed_at is not None and sent_at <= self._renewed_at):
             return
-        now_s = self._clock()
-        if self._renewed_at is not None and now_s - self._renewed_at >= self.duration_s and not self._returning:
-            self._returning = now_s - sent_at < self.duration_s
-            return
-        self._returning = False
+        self._suspended |= self._renewed_at is not None and not self._is_fresh()
         self._renewed_at = sent_at
 
     def holds(self) -> bool:
         """Whether the node may act as owner now."""
-        renewed_at = self._renewed_at
-        held = renewed_at is not None and self._clock() - renewed_at < self.duration_s
-        if self._held and not held:
+        fresh = self._is_fresh()
+        if self._held and not fresh:
             self.expiries += 1
+            self._suspended = True
+        held = fresh and not self._suspended
         self._held = held
         return held
+
+    def is_back(self) -> bool:
+        """Whether it ran out, and heartbeats come back again: what was missed is to be read, then `resume`."""
+        return self._suspended and self._is_fresh()
+
+    def resume(self) -> None:
+        """No view was missed: the node may act again."""
+        self._suspended = False
+
+    def _is_fresh(self) -> bool:
+        renewed_at = self._renewed_at
+        return renewed_at is not None and self._clock() - renewed_at < self.duration_s
 
     def age_s(self) -> float | None:
         """Seconds since the heartbeat that the lease runs from was sent; None before the first came back."""

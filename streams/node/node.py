@@ -95,6 +95,7 @@ class Node:
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
+        self._resuming: asyncio.Task[None] | None = None
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
@@ -262,6 +263,14 @@ class Node:
             self.sss.purge()
             self.bulk.purge()
         self._had_lease = holds
+        if self.lease.is_back() and (self._resuming is None or self._resuming.done()):
+            self._resuming = asyncio.create_task(self._take_lease_back(), name="take-lease-back")
+
+    async def _take_lease_back(self) -> None:
+        """Kafka answers again: this node acts once it has read all views that there are; one may be without it."""
+        end = await asyncio.to_thread(self.replicas.views_end)
+        if end is not None and self.views.next_offset >= end:
+            self.lease.resume()
 
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""

@@ -28,7 +28,7 @@ from schemas.cluster import NodeStatus, ViewChange
 from schemas.config import Kind
 from schemas.identifiers import EntityId, NodeId, Partition
 from schemas.inventory.entities import Change, Removed
-from schemas.topics import SERVICE_STATES
+from schemas.topics import SERVICE_STATES, VIEWS
 from streams.agents.quarantine import Quarantine
 from streams.audit.convergence import Convergence
 from streams.faust_app.identity import NodeIdentity
@@ -139,6 +139,12 @@ class Replicas:
             time.sleep(CATCH_UP_POLL_S)
         return True
 
+    def views_end(self) -> int | None:
+        """The end of `views` as it is now; None if Kafka does not answer. Blocks."""
+        place = Place(self._listener.settings.topic(VIEWS), 0)
+        ends = self._ends.ask([place])
+        return None if ends is None else ends[place]
+
     def close(self) -> None:
         """Stop reading."""
         for replica in self.all():
@@ -154,20 +160,12 @@ class Replicas:
     def _view(self, offset: int, change: ViewChange) -> None:
         self._loop.call_soon_threadsafe(self._listener.view_read, offset, change)
 
-    def _renew(self, beat: int) -> None:
-        """A lease that ran out is had again on the loop, behind the views that were read before: one may replace us."""
-        lease = self._listener.lease
-        if lease.holds():
-            lease.came_back(beat)
-        else:
-            self._loop.call_soon_threadsafe(lease.came_back, beat)
-
     def _node(self, node_id: NodeId, status: NodeStatus | None) -> None:
         identity = self._listener.identity
         if status is not None:
             self.convergence.take(status)
         if status is not None and node_id == identity.node_id and status.incarnation == identity.incarnation:
-            self._renew(status.beat)
+            self._listener.lease.came_back(status.beat)
         elif is_other_run(status, identity) and status is not None and self.control.ready:
             self._loop.call_soon_threadsafe(self._listener.twin_heard, status)
 

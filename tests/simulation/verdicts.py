@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from schemas.cluster import QuarantinedRecord, ViewChange
 from schemas.codec import Unreadable, peek_order
-from schemas.identifiers import PARTITIONS, EntityId
+from schemas.identifiers import PARTITIONS, EntityId, seat_of
 from schemas.precedence import Order
 from schemas.states import ServiceState, ServiceTransition, State
 from schemas.topics import QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
@@ -21,6 +21,7 @@ from streams.audit.promise import Audit, audit, is_effective
 from streams.audit.reigns import owner_in
 from streams.audit.truth import Turn, judge
 from streams.folding.config.fold import fold_log
+from streams.ownership.owner import OwnerKind
 from tests.simulation.checks import Checks
 from tests.simulation.simulation import named
 from tests.simulation.world import EPOCH_MS
@@ -129,7 +130,7 @@ class Verdicts:
         by_id = {reign.view.view_id: reign for reign in found.reigns}
         node = self.living[0]
         for service, monitored in node.monitoring.inventory.services.items():
-            owner = owner_in(service, found.last_view, frozenset(monitored.node_groups))
+            owner = owner_in(service, found.last_view, OwnerKind(seat_of(service), frozenset(monitored.node_groups)))
             probed = monitored.enabled and owner is not None
             probers = self.simulation.targets.probers[service]
             if probers != ({owner} if probed else set()):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -67,7 +69,8 @@ def replayed(world: World, tally: Tally) -> None:
     before = {name: world.cluster.states.by_name(name) for name in world.names}
     entities, view, lines = world.cluster.control.entities(), world.cluster.view(), history(world)
     written = sum(write_again(world, topic) for topic in REPLAYED)
-    wait_until(lambda: folded(world), SETTLED_S, "the group has read every record of probe-results")
+    ends = results_ends(world)
+    wait_until(lambda: folded(world, ends), SETTLED_S, "the group has read what probe-results held")
     wait_until(world.all_repaired, SETTLED_S, "the good records stand last again")
     tally.took_effect(f"{written} old records written again, doubled and out of order, on {len(REPLAYED)} topics")
     after = {name: world.cluster.states.by_name(name) for name in world.names}
@@ -146,16 +149,27 @@ def shuffled(world: World, records: Sequence[LogRecord]) -> list[LogRecord]:
     return again
 
 
-def folded(world: World) -> bool:
-    """Whether the group's commits have come to the end of `probe-results`, as it is now."""
-    topic = world.cluster.topic(PROBE_RESULTS)
-    member = Consumer(
-        {"bootstrap.servers": world.cluster.bootstrap, "group.id": group_name(world.cluster.name), "log_level": 0}
-    )
-    try:
-        places = [TopicPartition(topic, partition) for partition in range(PROBE_RESULTS.partitions)]
-        committed = {spot.partition: spot.offset for spot in member.committed(places, timeout=SETTLED_S)}
-        ends = {spot.partition: member.get_watermark_offsets(spot, timeout=SETTLED_S)[1] for spot in places}
-    finally:
-        member.close()
+def results_ends(world: World) -> dict[int, int]:
+    """Where each partition of `probe-results` ends now."""
+    with results_reader(world) as reader:
+        places = [TopicPartition(world.cluster.topic(PROBE_RESULTS), each) for each in range(PROBE_RESULTS.partitions)]
+        return {spot.partition: reader.get_watermark_offsets(spot, timeout=SETTLED_S)[1] for spot in places}
+
+
+def folded(world: World, ends: Mapping[int, int]) -> bool:
+    """Whether the group's commits, which stay some seconds behind the work, have come to these ends."""
+    with results_reader(world) as reader:
+        places = [TopicPartition(world.cluster.topic(PROBE_RESULTS), partition) for partition in ends]
+        committed = {spot.partition: spot.offset for spot in reader.committed(places, timeout=SETTLED_S)}
     return all(committed[partition] >= end for partition, end in ends.items() if end)
+
+
+@contextmanager
+def results_reader(world: World) -> Iterator[Any]:
+    """A member of the nodes' group that never joins."""
+    group = group_name(world.cluster.name)
+    reader = Consumer({"bootstrap.servers": world.cluster.bootstrap, "group.id": group, "log_level": 0})
+    try:
+        yield reader
+    finally:
+        reader.close()

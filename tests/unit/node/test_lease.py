@@ -51,26 +51,42 @@ def test_heartbeats_out_of_order_never_shorten_the_lease() -> None:
     assert lease.age_s() == 0.0, "twice, or never sent by this run: nothing"
 
 
-def test_F3_a_lease_that_ran_out_is_had_again_with_the_second_heartbeat() -> None:
+def test_F3_F5_a_lease_that_ran_out_is_had_again_only_when_no_view_was_missed() -> None:
     clock = Clock(10.0)
     lease = Lease(2.0, clock)
-    lease.sent(1)
-    lease.sent(2)
+    for beat in (1, 2):
+        lease.sent(beat)
     lease.came_back(1)
     clock.now_s = 20.0
     lease.came_back(2)
-    assert not lease.holds(), "sent before the sleep: it says nothing"
-    lease.sent(3)
-    lease.came_back(3)
-    assert not lease.holds(), "it may be read before the view that was agreed on meanwhile"
-    clock.now_s = 20.25
-    lease.sent(4)
-    lease.came_back(4)
+    assert not lease.holds()
+    assert not lease.is_back(), "sent before the sleep: it says nothing"
+    for beat in (3, 4):
+        lease.sent(beat)
+        lease.came_back(beat)
+    assert not lease.holds(), "however many come back, they may be read before the view that was agreed on meanwhile"
+    assert lease.is_back()
+    lease.resume()
     assert lease.holds()
+    assert not lease.is_back()
     clock.now_s = 21.0
     lease.sent(5)
     lease.came_back(5)
-    assert lease.age_s() == 0.0, "while it holds, each one renews it"
+    assert lease.age_s() == 0.0
+
+
+def test_F3_an_end_of_the_lease_that_only_a_question_notices_counts_as_well() -> None:
+    clock = Clock(10.0)
+    lease = Lease(2.0, clock)
+    lease.sent(1)
+    lease.came_back(1)
+    assert lease.holds()
+    lease.sent(2)
+    clock.now_s = 12.5
+    assert not lease.holds()
+    clock.now_s = 11.9
+    lease.came_back(2)
+    assert not lease.holds(), "a beat that was sent in time renews nothing that was found ended"
 
 
 def test_expiries_are_counted_once_each() -> None:
@@ -78,10 +94,9 @@ def test_expiries_are_counted_once_each() -> None:
     lease = Lease(2.0, clock)
     for beat, at_s in ((1, 10.0), (3, 20.0)):
         clock.now_s = at_s
-        for number in (beat, beat + 1):
-            lease.sent(number)
-            lease.came_back(number)
-            clock.now_s += 0.25
+        lease.sent(beat)
+        lease.came_back(beat)
+        lease.resume()
         assert lease.holds()
         clock.now_s = at_s + 4
         assert not lease.holds()
