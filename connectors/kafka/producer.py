@@ -56,6 +56,7 @@ class OwnProducer:
         access: KafkaAccess,
         *,
         delivery_timeout_ms: int,
+        kernel_timeout_ms: int | None = None,
         linger_ms: float = LINGER_MS,
         queue_records: int = QUEUE_RECORDS,
     ) -> None:
@@ -69,7 +70,7 @@ class OwnProducer:
             "message.max.bytes": RECORD_BYTES,
             "socket.send.buffer.bytes": SEND_BUFFER_BYTES,
         }
-        self._deadline = KernelDeadline(delivery_timeout_ms)
+        self._deadline = KernelDeadline(kernel_timeout_ms or delivery_timeout_ms)
         self._log, self._voice = structlog.get_logger("watchbill.producer"), ClientLog(access.client_id)
         self._lock = threading.Lock()
         self._broken: str | None = None

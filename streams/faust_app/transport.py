@@ -95,7 +95,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc]
-    """The driver's consumer on our thread; it counts how often the flow was stopped, and creates no topics."""
+    """The driver's consumer on our thread; it counts how often the flow was stopped, and creates no topics.
+
+    What is worked off and what is committed are two things here, and one to the library: it tells of an offset once,
+    and takes up the next only from the last one committed. So `_committed_offset` is kept at what was worked off, and
+    what the group was told is noted apart; else the last record of a quiet partition would never be committed.
+    """
 
     flow_epoch = 0
     _trail: CommitTrail | None = None
@@ -105,17 +110,33 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """Of this consumer: how far it was when."""
         if self._trail is None:
             self._trail = CommitTrail()
+            self._worked: dict[Any, int] = {}
+            self._told: dict[Any, int] = {}
         return self._trail
 
     def _filter_committable_offsets(self, tps: Iterable[Any]) -> dict[Any, int]:
         """What was worked off a while ago, instead of what is now: see `commit_trail`."""
-        now_s, committable = time.monotonic(), {}
-        for tp in tps:
+        now_s, trail = time.monotonic(), self.trail
+        for tp in list(tps):
             offset = self._new_offset(tp)
-            settled = None if offset is None else self.trail.note(tp, offset, now_s)
-            if settled is not None and self._should_commit(tp, settled):
+            if offset is not None:
+                self._worked[tp] = self._committed_offset[tp] = offset
+        committable = {}
+        for tp, offset in self._worked.items():
+            settled = trail.note(tp, offset, now_s)
+            if settled is not None and settled > self._told.get(tp, -1):
                 committable[tp] = settled
         return committable
+
+    async def _commit_offsets(self, offsets: Mapping[Any, int], start_new_transaction: bool = True) -> bool:
+        """Commit; the library then takes these for all that was worked off."""
+        done: bool = await super()._commit_offsets(offsets, start_new_transaction)
+        for tp, offset in offsets.items():
+            if tp in self._worked:
+                self._committed_offset[tp] = self._worked[tp]
+                if done:
+                    self._told[tp] = offset
+        return done
 
     def _new_consumer_thread(self) -> Any:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -124,6 +145,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         """A rebalance begins: what is being fetched belongs to the generation before."""
         self.flow_epoch += 1
         self.trail.forget()
+        self._worked.clear()
+        self._told.clear()
         super().stop_flow()
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - the driver's signature

@@ -152,8 +152,9 @@ class Node:
         access = default_access(settings.bootstrap, f"watchbill-{settings.node_id}")
         timeout_ms = int(settings.delivery_timeout_s * 1000)
         self.access = access
-        self.bulk = OwnProducer(access, delivery_timeout_ms=timeout_ms)
-        self.sss = OwnProducer(access, delivery_timeout_ms=timeout_ms)
+        kernel_ms = int(settings.kernel_timeout_s * 1000)
+        self.bulk = OwnProducer(access, delivery_timeout_ms=timeout_ms, kernel_timeout_ms=kernel_ms)
+        self.sss = OwnProducer(access, delivery_timeout_ms=timeout_ms, kernel_timeout_ms=kernel_ms)
         self.stuck = StuckProducers((self.sss, self.bulk))
         self.quarantine = Quarantine(self.bulk, settings.topic(QUARANTINE), settings.node_id, now_ms)
         self.outbox = Outbox(

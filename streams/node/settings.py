@@ -95,6 +95,13 @@ class NodeSettings:
         return 0.6 * self.session_timeout_s
 
     @property
+    def kernel_timeout_s(self) -> float:
+        """How long the kernel sends what it has of a record: with the lease it is less than the session, so that
+        nothing that left under the lease arrives behind a successor's first record.
+        """
+        return 0.25 * self.session_timeout_s
+
+    @property
     def heartbeat_period_s(self) -> float:
         """How often a node writes its status."""
         return 0.15 * self.session_timeout_s

@@ -74,7 +74,7 @@ SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (driver.Consumer, "stop_flow", ("self",)),
     (driver.Consumer, "_filter_committable_offsets", ("self", "tps")),
     (driver.Consumer, "_new_offset", ("self", "tp")),
-    (driver.Consumer, "_should_commit", ("self", "tp", "offset")),
+    (driver.Consumer, "_commit_offsets", ("self", "offsets", "start_new_transaction")),
     (faust.Table, "on_key_set", ("self", "key", "value")),
     (faust.Table, "on_key_del", ("self", "key")),
     (faust.Table, "partition_for_key", ("self", "key")),

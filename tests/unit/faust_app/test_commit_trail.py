@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
+from typing import Any
+
 import pytest
+from faust.transport.drivers import aiokafka as driver
 
 from streams.faust_app.commit_trail import COMMIT_BEHIND_S, CommitTrail
 from streams.faust_app.transport import Consumer
@@ -33,12 +38,79 @@ def test_a_commit_stays_behind_every_delivery_and_before_any_stall() -> None:
     assert DEFAULT_SESSION_TIMEOUT_S < COMMIT_BEHIND_S < STALL_S - 2
 
 
-def test_our_consumer_commits_by_the_trail(monkeypatch: pytest.MonkeyPatch) -> None:
-    consumer = object.__new__(Consumer)
-    now_s = [100.0]
-    monkeypatch.setattr("streams.faust_app.transport.time.monotonic", lambda: now_s[0])
-    monkeypatch.setattr(consumer, "_new_offset", lambda tp: {"p": 12, "q": None}[tp], raising=False)
-    monkeypatch.setattr(consumer, "_should_commit", lambda tp, offset: offset > 0, raising=False)
-    assert consumer._filter_committable_offsets(["p", "q"]) == {}
-    now_s[0] += COMMIT_BEHIND_S
-    assert consumer._filter_committable_offsets(["p", "q"]) == {"p": 12}
+class Quiet:
+    """A consumer of ours with the library's own bookkeeping, and no Kafka: what it commits is kept."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 100.0
+        self.committed: dict[str, int] = {}
+        self.consumer = consumer = object.__new__(Consumer)
+        monkeypatch.setattr("streams.faust_app.transport.time.monotonic", lambda: self.now_s)
+        consumer._acked, consumer._acked_index = defaultdict(list), defaultdict(set)
+        consumer._gap = defaultdict(lambda: None)
+        consumer._committed_offset = defaultdict(lambda: None)
+
+    def read_from(self, offset: int) -> None:
+        """A rebalance: the group says where this consumer goes on."""
+        self.consumer.flow_epoch += 1
+        self.consumer.trail.forget()
+        self.consumer._worked.clear()
+        self.consumer._told.clear()
+        self.consumer._committed_offset["p"] = offset
+
+    def works_off(self, *offsets: int) -> None:
+        """As `ack` notes it."""
+        for offset in offsets:
+            if offset not in self.consumer._acked_index["p"]:
+                self.consumer._acked_index["p"].add(offset)
+                self.consumer._acked["p"].append(offset)
+
+    def tick(self, passed_s: float) -> int | None:
+        """A commit after some time; where the group stands then."""
+        self.now_s += passed_s
+        offsets = self.consumer._filter_committable_offsets(["p"])
+        if offsets:
+            asyncio.run(self._commit(offsets))
+        return self.committed.get("p")
+
+    async def _commit(self, offsets: dict[str, int]) -> None:
+        async def done(consumer: Any, given: dict[str, int], _: bool = True) -> bool:
+            self.committed.update(given)
+            consumer._committed_offset.update(given)
+            return True
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(driver.Consumer, "_commit_offsets", done)
+            await self.consumer._commit_offsets(offsets)
+
+
+def test_F1_the_last_record_of_a_quiet_partition_is_committed_when_it_is_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet(monkeypatch)
+    quiet.works_off(10, 11)
+    assert [quiet.tick(0.0), quiet.tick(2.0)] == [None, None]
+    assert quiet.tick(COMMIT_BEHIND_S) == 12, "though nothing new came"
+    quiet.works_off(12)
+    assert quiet.tick(1.0) == 12
+    assert quiet.tick(COMMIT_BEHIND_S) == 13
+
+
+def test_F1_after_a_rebalance_what_is_read_again_is_committed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet(monkeypatch)
+    quiet.works_off(10, 11, 12)
+    quiet.tick(0.0)
+    quiet.read_from(12)
+    quiet.works_off(12)
+    assert quiet.tick(0.0) is None
+    quiet.works_off(13)
+    assert quiet.tick(2.0) is None
+    assert quiet.tick(3.5) == 13
+    assert quiet.tick(2.0) == 14
+
+
+def test_F1_what_is_worked_off_while_commits_lag_waits_for_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet(monkeypatch)
+    for offset in range(10, 40):
+        quiet.works_off(offset)
+        quiet.tick(1.0)
+    assert quiet.tick(0.0) == 40 - int(COMMIT_BEHIND_S)
+    assert quiet.tick(COMMIT_BEHIND_S) == 40
