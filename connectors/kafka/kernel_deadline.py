@@ -1,9 +1,9 @@
 """How long the kernel may go on sending what a producer has written to its sockets.
 
 Rule: no longer than its owner says, at most the delivery time-out. Bytes that the kernel took before a cut are sent
-again for minutes, after their socket was closed too, and Kafka takes them when the cut ends: behind a successor's records.
-TCP_USER_TIMEOUT ends that. librdkafka has no property for it and its Python binding no hook at its sockets, so they
-are looked for among those of the process, by a size of the send buffer that no others have. Why not purge the
+again for minutes, after their socket was closed too, and Kafka takes them when the cut ends: behind a successor's
+records. TCP_USER_TIMEOUT ends that. librdkafka has no property for it and its Python binding no hook at its sockets, so
+they are looked for among those of the process, by a size of the send buffer that no others have. Why not purge the
 producer alone: what is in the kernel is out of its hands. Where the system knows no such option, nothing is done.
 """
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.cluster import ViewChange
-from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.identifiers import NO_VIEW, EntityId, NodeId, ViewId
 from schemas.probes import ProbeResults
 from schemas.states import ServiceState
 from streams.audit.findings import Bounds, Breach, Fault, Stale, StateRecord, told
@@ -235,11 +235,15 @@ def is_effective(state: ServiceState, by_id: Mapping[ViewId, Reign], owners_of: 
 def foreign_results(
     in_force: Sequence[Reign], batches: Iterable[ProbeResults], owners_of: OwnersOf = hosted_everywhere
 ) -> list[tuple[EntityId, NodeId, ViewId]]:
-    """Reports and claims by a node that was not the service's owner in the view it names: the fold must refuse them."""
+    """Reports and claims by a node that was not the service's owner in the view it names: the fold must refuse them.
+
+    Of a view that came into force after `in_force` was read nothing is said.
+    """
     by_id = {reign.view.view_id: reign for reign in in_force}
+    newest = max(by_id, default=NO_VIEW)
     found: list[tuple[EntityId, NodeId, ViewId]] = []
     for batch in batches:
-        if batch.opinion:
+        if batch.opinion or batch.view_id > newest:
             continue
         reign = by_id.get(batch.view_id)
         found += [

@@ -22,9 +22,7 @@ def settings(node_id: str = "b0", **changes: Any) -> NodeSettings:
 def test_times_stand_in_the_order_that_fencing_needs(session_timeout_s: float) -> None:
     node = settings(session_timeout_s=session_timeout_s)
     assert 2 * node.heartbeat_period_s < node.delivery_timeout_s < node.lease_s < session_timeout_s
-    assert node.lease_s + node.kernel_timeout_s < session_timeout_s, (
-        "what left under the lease has arrived, or never will"
-    )
+    assert node.lease_s + node.kernel_timeout_s < session_timeout_s, "what left has arrived, or never will"
     assert 3 * node.group_heartbeat_s < session_timeout_s
 
 
