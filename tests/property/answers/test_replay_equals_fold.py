@@ -110,9 +110,15 @@ def test_U1_a_replay_makes_the_records_that_the_fold_made(
 
 @given(worlds(), LAGS, st.sets(st.integers(0, 20), max_size=1))
 def test_U1_state_view_and_sequence_come_out_whoever_folded(world: World, lags: list[int], takeovers: set[int]) -> None:
+    """What the fold before had counted and not told is lost with it, and no topic says when it went: at that one place,
+    which is named, the replay may find no way from record to record, and goes on from the next.
+    """
     config, events = world
     log = run_through(config, events, lags, takeovers)
-    for one in replay(inputs(config, log), log.told):
+    replayed = replay(inputs(config, log), log.told)
+    lost = [one for one in replayed if one.taken_over and one.made is None]
+    assert len(lost) <= len(takeovers)
+    for one in (one for one in replayed if one not in lost):
         assert one.outcome in (Outcome.EQUAL, Outcome.SAME), (one.differs, one.told.record, one.made)
 
 
