@@ -45,7 +45,7 @@ class SimProducer:
 
     broker: Broker
 
-    def __init__(self, access: Any, *, delivery_timeout_ms: int) -> None:
+    def __init__(self, access: Any, *, delivery_timeout_ms: int, kernel_timeout_ms: int) -> None:
         self.machine = Machine.current
         self.timeout_s = delivery_timeout_ms / 1000
         self.queues: dict[Place, deque[_Sent]] = {}
