@@ -195,12 +195,13 @@ class Cluster:
         return {f"{record.topic}/{record.partition}/{record.offset}": record for record in found}
 
     def audit(self, config: PastConfig | None = None) -> Audit:
-        """The promise, checked on the whole log as of now."""
+        """The promise, checked on the whole log as of now: views last, or a record could name one not read yet."""
+        records = state_records(self.records(SERVICE_STATES))
         views = [
             (record.offset(), decode(ViewChange, record.value()))
             for record in readable(self.records(VIEWS), ViewChange)
         ]
-        return audit(views, state_records(self.records(SERVICE_STATES)), config)
+        return audit(views, records, config)
 
     def check_promise(self, config: PastConfig | None = None, *, allow_ineffective: bool = False) -> Audit:
         """Assert that the log keeps the promise; without zombies, that no ineffective record was written at all."""

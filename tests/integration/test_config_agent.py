@@ -171,7 +171,7 @@ def test_F9_commands_sent_in_the_middle_of_rebalances_are_all_answered_soon(clus
         generation = cluster.view().generation
         cluster.nodes.start(joiner)
         moment = 0
-        while cluster.view().generation == generation or moment < 5:
+        while cluster.view().generation == generation or joiner not in cluster.view().nodes or moment < 5:
             moment += 1
             added = add_monitor(f"rebalancing-{number}-{moment}")
             assert cluster.config.send([added], issuer="test", deadline_s=SUCCESSION_S).accepted

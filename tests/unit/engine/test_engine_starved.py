@@ -81,6 +81,7 @@ def with_all_up(play: Callable[[Node, subprocess.Popen[str]], Awaitable[None]]) 
 
 async def probes_later(node: Node, count: int) -> None:
     """When the engine tells of so many more probes than now."""
+    await node.until(lambda: 0 in node.pool.statistics, "the engine tells of itself", 60)
     until = node.pool.statistics[0].probes + count
     await node.until(lambda: node.pool.statistics[0].probes > until, f"{count} more probes", 60)
 
