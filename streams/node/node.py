@@ -71,6 +71,8 @@ SWITCH_S = 0.0005
 socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10,000 services that was half.
 """
 PROPOSE_AGAIN_ROUNDS = 10
+UNANSWERED = 2
+"""Questions for the end of `views` in vain while heartbeats come back: librdkafka can lose a leader at a restart."""
 STUCK_EVERY_ROUNDS = 10
 
 
@@ -96,6 +98,7 @@ class Node:
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
         self._resuming: asyncio.Task[None] | None = None
+        self._unanswered = 0
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
@@ -270,9 +273,13 @@ class Node:
     async def _take_lease_back(self) -> None:
         """Kafka answers again: this node acts once it has read all views that there are; one may be without it."""
         end = await asyncio.to_thread(self.replicas.views_end)
-        if end is not None and (self.replicas.control.position(VIEWS, 0) or 0) >= end:
-            await asyncio.sleep(0)  # what was read before the position moved is taken by the loop first
-            self.lease.resume()
+        position = self.replicas.control.position(VIEWS, 0) or 0
+        self._unanswered = self._unanswered + 1 if end is None else 0
+        if self._unanswered < UNANSWERED and (end is None or position < end):
+            return
+        await asyncio.sleep(0)  # what was read before the position moved is taken by the loop first
+        self.lease.resume()
+        log.info("the lease is back", read=position, end=end)
 
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""
