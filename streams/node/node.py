@@ -248,7 +248,7 @@ class Node:
         self._rounds += 1
         self._purge_at_lease_end()
         if self._rounds % STUCK_EVERY_ROUNDS == 0:
-            self.stuck.look(self.replicas.connected())
+            self.stuck.look(self.replicas.answers())
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)

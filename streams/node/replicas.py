@@ -119,6 +119,10 @@ class Replicas:
         """Whether Kafka answers."""
         return all(replica.connected for replica in self.all())
 
+    def answers(self) -> bool:
+        """Whether Kafka answers at least one reader: each may have lost its own connection for a while."""
+        return any(replica.connected for replica in self.all())
+
     def suspects(self) -> frozenset[NodeId]:
         """Other nodes that say they doubt themselves (U-8)."""
         own, nodes = self._listener.identity.node_id, self.control.nodes()
