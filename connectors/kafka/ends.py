@@ -6,6 +6,7 @@ asks goes on either way.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from typing import Any
@@ -21,10 +22,15 @@ ANSWER_S = 3.0
 
 
 class EndOffsets:
-    """Keeps its connection. One thread at a time."""
+    """Keeps its connection from question to question; any thread, one after the other.
+
+    A client that got no answer is let go: librdkafka can lose a leader at a broker's restart for good (its issue 5430).
+    """
 
     def __init__(self, access: KafkaAccess) -> None:
-        self._admin = AdminClient({**access.admin(), "logger": ClientLog(access.client_id)})
+        self._access = access
+        self._admin: Any = None
+        self._lock = threading.Lock()
 
     def ask(self, places: Iterable[Place], oldest: bool = False) -> dict[Place, int] | None:
         """The next offset to be written of each place, or its oldest; None if Kafka does not say in ANSWER_S."""
@@ -38,12 +44,16 @@ class EndOffsets:
         spots = [TopicPartition(*place) for place in places]
         if not spots:
             return {}
-        futures = ask_offsets(self._admin, spots, spec)
-        answered(futures.values())
-        try:
-            return {place: future.result().offset for place, future in futures.items()}
-        except KafkaException:
-            return None
+        with self._lock:
+            if self._admin is None:
+                self._admin = AdminClient({**self._access.admin(), "logger": ClientLog(self._access.client_id)})
+            futures = ask_offsets(self._admin, spots, spec)
+            answered(futures.values())
+            try:
+                return {place: future.result().offset for place, future in futures.items()}
+            except KafkaException:
+                self._admin = None
+                return None
 
 
 def answered(questions: Iterable[Future[Any]]) -> None:

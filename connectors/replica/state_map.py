@@ -2,8 +2,9 @@
 
 Rule: a record takes a key's place only if it supersedes what stands there (`schemas.precedence`, S-10); offsets do
 not count. A tombstone is final, because an entity id is never used again: what comes after it is stale, so a woken
-zombie can not bring a removed service back. Equal order is a repetition (read repair), not a fault. Values stay
-bytes: decoding all of them would take twenty times as long as reading them, and most are never asked for.
+zombie can not bring a removed service back. The same bytes again are a repetition (read repair), not a fault; others of
+the same order are stale: two nodes told, and the first one counts until the partition's writer has told anew. Values
+stay bytes: decoding all of them would take twenty times as long as reading them, and most are never asked for.
 """
 
 from __future__ import annotations
@@ -39,13 +40,20 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StaleRecord:
-    """A record that came after one that supersedes it (S-10). `stored` is None where the service was removed."""
+    """A record that came after one that supersedes it (S-10). `stored` is None where the service was removed, and
+    `order` where two nodes told one and the same (`is_fork`).
+    """
 
     entity_id: EntityId
     partition: int
     offset: int
     order: Order
     stored: Order | None
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether only another order settles it: who reads the compacted topic anew has this one, others have not."""
+        return self.order == self.stored
 
 
 class StateMap:
@@ -106,7 +114,8 @@ class StateMap:
             raise Unreadable(f"{len(value):,} bytes, over the limit of {ENTITY_BYTES:,}")
         order = order or peek_order(value)
         stored = self._stored_order(key)
-        if key in self.removed or (stored is not None and supersedes(stored, order)):
+        forked = stored == order and value != self.values[key]
+        if key in self.removed or forked or (stored is not None and supersedes(stored, order)):
             late = StaleRecord(entity_of(key), record.partition(), record.offset(), order, stored)
             self.unrepaired[key] = late
             stale.append(late)

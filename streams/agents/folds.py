@@ -16,6 +16,7 @@ from typing import Protocol
 
 from structlog import get_logger
 
+from connectors.replica.state_map import StaleRecord
 from schemas.codec import decode, encode
 from schemas.identifiers import EntityId, Partition, partition_of
 from schemas.probes import ProbeResults, ProbeRun
@@ -279,6 +280,17 @@ class Folds(Mapping[EntityId, ServiceFold]):
                 del self._table[service_id]
                 repaired += 1
         return repaired
+
+    def settle_forks(self, stale: Iterable[StaleRecord]) -> int:
+        """Tell anew, under an order above both, what two nodes told under one and the same; how many."""
+        settled = 0
+        for record in stale:
+            fold = self.get(record.entity_id)
+            told = None if fold is None else fold.record
+            if fold is not None and told is not None and (told.view_id, told.sequence) == record.stored:
+                self._carry_out(fold.told_anew(self._now_ms()))
+                settled += 1
+        return settled
 
     def _make(self, service_id: EntityId, source: Source = NO_SOURCE) -> ServiceFold:
         config = self._config_of(service_id)

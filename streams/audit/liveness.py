@@ -42,17 +42,19 @@ def late_owners(
     failover_ms: int,
     until_ms: int,
     whole_since_ms: Mapping[EntityId, int],
+    calm_since_ms: int = 0,
 ) -> Iterator[Breach]:
     """Every owner that was due and had not declared itself. `declared` is ascending in time.
 
     `whole_since_ms`: from when on a service has all its records; nothing is asked of views before.
+    `calm_since_ms`: no owner's time runs before, because a fault was still there.
     """
     settled = [reign for reign in in_force if reign.lasted(reign.from_ms + failover_ms)]
     for service in declared if config is None else {**config.lives, **declared}:
         since_ms = whole_since_ms.get(service, 0)
         runs = declared.get(service, ())
         for life in _lives(service, runs, removed, config):
-            for reign, due_ms in _dues(life, settled, failover_ms, since_ms, until_ms):
+            for reign, due_ms in _dues(life, settled, failover_ms, since_ms, calm_since_ms, until_ms):
                 owner = owner_in(service, reign.view, life.kind)
                 member = None if owner is None else reign.view.member(owner)
                 held = _held(runs, due_ms)
@@ -63,12 +65,12 @@ def late_owners(
 
 
 def _dues(
-    life: Life, settled: Sequence[Reign], failover_ms: int, since_ms: int, until_ms: int
+    life: Life, settled: Sequence[Reign], failover_ms: int, since_ms: int, calm_since_ms: int, until_ms: int
 ) -> Iterator[tuple[Reign, int]]:
     """The reigns that the service lived under for long enough, and when their owners were due."""
     for reign in settled:
         from_ms = max(reign.from_ms, life.from_ms)
-        due_ms = from_ms + failover_ms
+        due_ms = max(from_ms, calm_since_ms) + failover_ms
         lived = life.until_ms is None or due_ms < life.until_ms
         if since_ms <= from_ms and due_ms <= until_ms and lived and reign.lasted(due_ms):
             yield reign, due_ms

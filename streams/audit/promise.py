@@ -115,11 +115,12 @@ class Promise:
         elif service.dirty is None:
             service.dirty, service.dirty_from_ms = record, at_ms
 
-    def audit(self, until_ms: int | None = None, compacted: Collection[int] = ()) -> Audit:
+    def audit(self, until_ms: int | None = None, compacted: Collection[int] = (), calm_since_ms: int = 0) -> Audit:
         """What the records say, once the last one is taken.
 
         `until_ms` is the instant up to which the log was read (None: its last record's). `compacted`: partitions in
         which records are missing; there an owner is asked for no record from before the service's sequence is whole.
+        `calm_since_ms`: the end of the last fault that was injected, from which on owners are expected in time.
         """
         if until_ms is None:
             until_ms = max([*self.latest_ms.values(), *(reign.from_ms for reign in self.reigns[-1:])], default=0)
@@ -133,7 +134,7 @@ class Promise:
                 if not service.partitions.isdisjoint(compacted)
             }
             self.breaches += late_owners(
-                self.reigns, declared, removed, self.config, self.bounds.failover_ms, until_ms, whole
+                self.reigns, declared, removed, self.config, self.bounds.failover_ms, until_ms, whole, calm_since_ms
             )
         return Audit(
             tuple(self.reigns),
@@ -213,12 +214,13 @@ def audit(
     bounds: Bounds | None = None,
     until_ms: int | None = None,
     compacted: Collection[int] = (),
+    calm_since_ms: int = 0,
 ) -> Audit:
     """The whole of `views` and of `service-states` at once: see `Promise`."""
     promise = Promise(views, config, bounds)
     for record in states:
         promise.take(record)
-    return promise.audit(until_ms, compacted)
+    return promise.audit(until_ms, compacted, calm_since_ms)
 
 
 def is_effective(state: ServiceState, by_id: Mapping[ViewId, Reign], owners_of: OwnersOf = hosted_everywhere) -> bool:

@@ -250,6 +250,12 @@ class ServiceFold(Opining):
         """A second has passed after `Late` (L-3)."""
         return () if self.record is None or self.config is None else self._publish_paced(NO_SOURCE, now_ms)
 
+    def told_anew(self, now_ms: int) -> Sequence[Fact]:
+        """The same again, under the next sequence: another node told something under the last one too."""
+        return (
+            () if self.record is None or self.config is None else self._retell(self.record, self.record.cause, now_ms)
+        )
+
     def paths_changed(self, reach: Reach, now_ms: int) -> Sequence[Fact]:
         """What the nodes' paths come to. News only where they decide together; else it is noted (P-10)."""
         self.reach, record = reach, self.record

@@ -188,7 +188,8 @@ class Folding:
         self.paths.keep_house(busy=bool(self._host.monitoring.watches.unconfirmed))
         stale = self._host.replicas.states.unrepaired()
         if stale:
-            self.folds.repair([record.entity_id for record in stale if self._is_read(record.entity_id)])
+            self.folds.repair([late.entity_id for late in stale if not late.is_fork and self._is_read(late.entity_id)])
+            self.folds.settle_forks(late for late in stale if late.is_fork)
         if self._rounds % SWEEP_EVERY == 0 and self._host.replicas.control.ready:
             services = self._host.monitoring.inventory.services
             unknown = [service for service in self._host.replicas.states if service not in services]

@@ -39,7 +39,7 @@ class GroupMembership:
         results_topic: str,
         commands_topic: str,
         on_assigned: Callable[[Assignment], Awaitable[None]],
-        on_revoked: Callable[[], None],
+        on_revoked: Callable[[], Awaitable[None]],
     ) -> None:
         self._build = build
         self._results_topic = results_topic
@@ -88,7 +88,7 @@ class GroupMembership:
                 raise
             except Exception as fault:  # Faust's own, of any kind: the node outlives it
                 log.warning("the Faust app ended", error=f"{type(fault).__name__}: {fault}")
-            self._on_revoked()
+            await self._on_revoked()
             if not self._leaving:
                 await asyncio.sleep(RESTART_S[min(self.restarts, len(RESTART_S) - 1)])
                 self.restarts += 1
@@ -114,4 +114,4 @@ class GroupMembership:
 
     async def _revoked(self, app: Any, _revoked: Collection[Any], **_: Any) -> None:
         if app is self._app:
-            self._on_revoked()
+            await self._on_revoked()

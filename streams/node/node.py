@@ -46,7 +46,7 @@ from streams.node.joining import replay
 from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
 from streams.node.monitoring import Monitoring
-from streams.node.parting import LEAVE_DEADLINE_S, has_successor, others_in, probe_on
+from streams.node.parting import LEAVE_DEADLINE_S, has_successor, others_in, probe_on, settled
 from streams.node.paths import make_paths
 from streams.node.refusals import LogLost, MayNotServe, NotAlone
 from streams.node.replicas import Replicas
@@ -71,8 +71,6 @@ SWITCH_S = 0.0005
 socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10,000 services that was half.
 """
 PROPOSE_AGAIN_ROUNDS = 10
-UNANSWERED = 2
-"""Questions for the end of `views` in vain while heartbeats come back: librdkafka can lose a leader at a restart."""
 STUCK_EVERY_ROUNDS = 10
 
 
@@ -98,7 +96,6 @@ class Node:
         self._settling: asyncio.Task[None] | None = None
         self._had_lease = False
         self._resuming: asyncio.Task[None] | None = None
-        self._unanswered = 0
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
@@ -145,7 +142,7 @@ class Node:
             settings.topic(PROBE_RESULTS),
             settings.topic(CONFIG_COMMANDS),
             self._assigned,
-            self._revoked,
+            self._let_go,
         )
         self.views.on_accepted.append(self._view_accepted)
         self.stall_watch = StallWatch(self.access, group_name(settings.cluster), self._watched, self._stalled)
@@ -274,8 +271,7 @@ class Node:
         """Kafka answers again: this node acts once it has read all views that there are; one may be without it."""
         end = await asyncio.to_thread(self.replicas.views_end)
         position = self.replicas.control.position(VIEWS, 0) or 0
-        self._unanswered = self._unanswered + 1 if end is None else 0
-        if self._unanswered < UNANSWERED and (end is None or position < end):
+        if end is None or position < end:
             return
         await asyncio.sleep(0)  # what was read before the position moved is taken by the loop first
         self.lease.resume()
@@ -286,9 +282,8 @@ class Node:
         self.phase = Phase.LEAVING
         self.heartbeat.beat_now()
         self.leader.resigned()
-        self.outbox.flush()
+        await self._let_go()
         await self.group.leave(LEAVE_DEADLINE_S)
-        self.folding.revoked()
         self.outbox.drop_except(())
         log.info("handed over", left_without_owner=await probe_on(self))
 
@@ -333,9 +328,11 @@ class Node:
         finally:
             self.folding.assigned(assignment, self.loop.time() - started)
 
-    def _revoked(self) -> None:
-        self.outbox.flush()  # what was folded while it was ours
+    async def _let_go(self) -> None:
+        """Fold no more; who goes on with the partitions is to find what was folded in the log."""
+        self.outbox.flush()
         self.folding.revoked()
+        await settled(self.sss.waiting, self.lease.holds, self.settings.kernel_timeout_s)
 
     def _view_accepted(self, view: View) -> None:
         inside = view.member(self.settings.node_id)

@@ -1,6 +1,7 @@
 """How a node ends its part in a cluster: in order, make before break (T5), or because it may not be there.
 
-Rule: at SIGTERM leave the group first, and probe on until each service's new owner has been heard. A node that runs
+Rule: who gives partitions up waits until Kafka has what was folded of them, for the next one reads on from there: what
+is on its way still would be a second record of one order. At SIGTERM leave the group first, and probe on until each service's new owner has been heard. A node that runs
 with clustering off (V-12) is all there is: where its view has another member, two configurations contradict each other,
 and this one ends and says so, because silently sharing the services would be what its operator has switched off.
 """
@@ -8,6 +9,7 @@ and this one ends and says so, because silently sharing the services would be wh
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from structlog import get_logger
@@ -22,6 +24,7 @@ log = get_logger()
 LEAVE_DEADLINE_S = 5.0
 HANDOVER_DEADLINE_S = 3.0
 HANDOVER_POLL_S = 0.01
+SETTLE_POLL_S = 0.002
 
 
 class Leaver(Protocol):
@@ -43,6 +46,15 @@ def has_successor(view: View, node: NodeId, nodes: dict[NodeId, NodeStatus]) -> 
     """Whether another member may take over; where all end at once, nobody waits for the other."""
     statuses = [nodes.get(other) for other in others_in(view, node)]
     return any(status is not None and status.phase in ACTIVE for status in statuses)
+
+
+async def settled(waiting: Callable[[], int], may_send: Callable[[], bool], deadline_s: float) -> bool:
+    """Wait until nothing that was sent is on its way; False after `deadline_s`, or if no more may be sent."""
+    loop = asyncio.get_running_loop()
+    until_s = loop.time() + deadline_s
+    while waiting() and may_send() and loop.time() < until_s:
+        await asyncio.sleep(SETTLE_POLL_S)
+    return not waiting()
 
 
 async def probe_on(leaver: Leaver) -> int:

@@ -101,7 +101,7 @@ MUTATIONS: dict[str, Mutation] = {
     "obsolete view fence off": _mutation(
         service_module, "refusal", without(Refusal.OBSOLETE_VIEW), "VIEW_WENT_BACK", "STALE_LAST"
     ),
-    "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK"),
+    "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED"),
     "outbox view fence off": _mutation(
         Outbox, "__init__", every_partition_is_ours, "FORKED", "VIEW_WENT_BACK", "SEQUENCE_WENT_BACK"
     ),

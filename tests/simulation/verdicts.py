@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from schemas.cluster import QuarantinedRecord, ViewChange
 from schemas.codec import Unreadable, peek_order
-from schemas.identifiers import PARTITIONS, EntityId, seat_of
+from schemas.identifiers import EntityId, seat_of
 from schemas.precedence import Order
 from schemas.states import ServiceState, ServiceTransition, State
 from schemas.topics import QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
@@ -107,7 +107,7 @@ class Verdicts:
             self.config,
             Bounds(FAILOVER_MS, 0),
             int(self.world.now_s * 1000),
-            dict.fromkeys(range(PARTITIONS), harmed_ms),
+            calm_since_ms=harmed_ms,
         )
         self.world.counted["states"] += len(records)
         self.world.counted["ineffective states"] += len(found.ineffective)

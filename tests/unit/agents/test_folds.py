@@ -7,10 +7,11 @@ from dataclasses import replace as changed
 
 import pytest
 
-from schemas.codec import encode
+from connectors.replica.state_map import StaleRecord
+from schemas.codec import decode, encode
 from schemas.identifiers import ViewId
 from schemas.probes import Verdict
-from schemas.states import CauseKind, State
+from schemas.states import CauseKind, ServiceState, State
 from streams.agents import folds as folds_module
 from streams.folding.facts import Refusal
 from tests.unit.agents.folds_desk import COMMAND, HERE, NOT_HERE, Desk, configured, ids
@@ -271,6 +272,25 @@ def test_F3_a_stale_record_behind_a_removal_is_answered_with_a_tombstone() -> No
     del desk.configs[WEB]
     assert desk.folds.repair([WEB]) == 1
     assert writes.noted == [f"-{WEB}"]
+
+
+def test_S10_two_records_of_one_order_are_answered_with_the_next_order_once() -> None:
+    desk = Desk()
+    writes = Writes()
+    desk.folds.use_table(writes)
+    desk.take(probed(1))
+    held = decode(ServiceState, writes[WEB])
+    writes.noted.clear()
+    order = (held.view_id, held.sequence)
+    fork = StaleRecord(WEB, HERE, 9, order, order)
+    assert desk.folds.settle_forks([fork]) == 1
+    anew = decode(ServiceState, writes[WEB])
+    assert (anew.view_id, anew.sequence) == (held.view_id, held.sequence + 1)
+    assert changed(anew, sequence=held.sequence, updated_at_ms=held.updated_at_ms) == held
+    assert desk.folds.settle_forks([fork]) == 0, "it is on its way, and not read back yet"
+    elsewhere = changed(fork, entity_id=ids(NOT_HERE)[0])
+    assert desk.folds.settle_forks([elsewhere]) == 0
+    assert writes.noted == [WEB]
 
 
 def test_a_fault_in_a_batch_leaves_no_fold_ahead_of_the_table() -> None:

@@ -48,6 +48,12 @@ def test_an_owner_that_takes_longer_than_the_failover_time_is_found(at_ms: int) 
     assert "of view 1 was due, b1 was the last to declare" in found.breaches[0].text
 
 
+def test_an_owners_time_runs_from_the_end_of_the_last_fault() -> None:
+    late = timed(IN_TIME[0], (26_000, state(1, 2)), IN_TIME[2])
+    assert faults(audit(VIEWS, late, None, BOUNDS, LONG, calm_since_ms=24_500)) == []
+    assert faults(audit(VIEWS, late, None, BOUNDS, LONG, calm_since_ms=23_500)) == [Fault.LATE_OWNER]
+
+
 def test_an_owner_that_never_declares_itself_is_found_once_it_was_due() -> None:
     assert faults(judged(*IN_TIME[:2])) == [Fault.LATE_OWNER]
     assert faults(judged(*IN_TIME[:2], until_ms=41_999)) == [], "the log ended before it was due"

@@ -10,7 +10,7 @@ import pytest
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId, ViewId
 from streams.node import parting
-from streams.node.parting import has_successor, others_in, probe_on
+from streams.node.parting import has_successor, others_in, probe_on, settled
 from streams.node.refusals import NotAlone
 from streams.ownership.handover import Duty
 from streams.ownership.view import Member, View
@@ -88,3 +88,22 @@ def test_T5_nobody_waits_for_who_does_not_come(monkeypatch: pytest.MonkeyPatch) 
     assert asyncio.run(probe_on(Leaving(left=3, has_successor=False))) == 3
     monkeypatch.setattr(parting, "HANDOVER_DEADLINE_S", 0.05)
     assert asyncio.run(probe_on(Leaving(left=1_000))) > 0
+
+
+@pytest.mark.parametrize(
+    ("left", "may_send", "expected"),
+    [
+        ([0], True, True),
+        ([2, 1, 0], True, True),
+        ([2, 2], False, False),
+        ([3] * 10_000, True, False),
+    ],
+    ids=["nothing on its way", "it arrives", "the lease is gone", "it does not arrive in time"],
+)
+def test_T5_who_gives_partitions_up_waits_for_what_is_on_its_way(
+    left: list[int], may_send: bool, expected: bool
+) -> None:
+    def waiting() -> int:
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    assert asyncio.run(settled(waiting, lambda: may_send, 0.05)) is expected

@@ -9,7 +9,7 @@ from connectors.replica import state_map
 from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
 from schemas.codec import Unreadable, encode
 from schemas.limits import ENTITY_BYTES
-from schemas.states import ServiceState
+from schemas.states import ServiceState, State
 from tests.unit.replica.samples import message, service_state
 
 
@@ -41,6 +41,27 @@ def test_S10_the_same_record_again_is_a_repetition_and_repairs() -> None:
     assert list(states.unrepaired) == [b"7-0"]
     assert apply(states, 2, "7-0", held) is Verdict.REPEATED
     assert not states.unrepaired
+
+
+def test_S10_two_records_of_one_order_are_a_fork_until_another_order_settles_it() -> None:
+    states, stale = StateMap(), []
+    first, second = (service_state("7-0", view_id=4, sequence=2, state=state) for state in (State.UP, State.DOWN))
+    apply(states, 0, "7-0", first)
+    forked = message(1, "7-0", second)
+    assert states.apply(forked, forked.key(), forked.value(), stale) is Verdict.STALE
+    assert read_state(b"7-0", states.values[b"7-0"]) == first, "every reader of the whole log holds the first"
+    assert [late.is_fork for late in stale] == [True]
+    assert list(states.unrepaired) == [b"7-0"], "who reads the compacted topic anew would hold the second"
+    assert apply(states, 2, "7-0", service_state("7-0", view_id=4, sequence=3)) is Verdict.TAKEN
+    assert not states.unrepaired
+
+
+def test_an_older_record_is_no_fork() -> None:
+    states, stale = StateMap(), []
+    apply(states, 0, "7-0", service_state("7-0", view_id=4, sequence=2))
+    late = message(1, "7-0", service_state("7-0", view_id=4, sequence=1))
+    states.apply(late, late.key(), late.value(), stale)
+    assert [each.is_fork for each in stale] == [False]
 
 
 def test_tombstone_removes_and_is_final() -> None:
