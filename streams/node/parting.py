@@ -1,9 +1,10 @@
 """How a node ends its part in a cluster: in order, make before break (T5), or because it may not be there.
 
 Rule: who gives partitions up waits until Kafka has what was folded of them, for the next one reads on from there: what
-is on its way still would be a second record of one order. At SIGTERM leave the group first, and probe on until each service's new owner has been heard. A node that runs
-with clustering off (V-12) is all there is: where its view has another member, two configurations contradict each other,
-and this one ends and says so, because silently sharing the services would be what its operator has switched off.
+is on its way still would be a second record of one order. At SIGTERM leave the group first, and probe on until each
+service's new owner has been heard. A node that runs with clustering off (V-12) is all there is: where its view has
+another member, two configurations contradict each other, and this one ends and says so, because silently sharing the
+services would be what its operator has switched off.
 """
 
 from __future__ import annotations
