@@ -114,10 +114,13 @@ class Monitoring:
             call(change.services)
         return change
 
-    def view_accepted(self, view: View) -> None:
-        """The next view is in force: redistribute (V-3), claim what is new (V-4), hold what is another's (T5)."""
+    def view_accepted(self, view: View, replaced: bool = False) -> None:
+        """The next view is in force: redistribute (V-3), claim what is new (V-4), hold what is another's (T5).
+
+        `replaced`: it came into force while this node was silent, and without it; then nothing is held.
+        """
         self._view = view
-        self._redistribute()
+        self._redistribute(replaced)
         self.paths.view_accepted(view)
         self._answer(self.opinions.view_accepted(view.view_id))
         if self.own_health.suspect():  # what is in doubt is asked anew of whom this view has
@@ -197,8 +200,8 @@ class Monitoring:
             return True
         return self._replica.state_of(run.service_id) is not State.UP
 
-    def _redistribute(self) -> None:
-        self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values()))
+    def _redistribute(self, replaced: bool = False) -> None:
+        self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values(), replaced))
 
     def _answer(self, asked: Asked) -> None:
         """Probe what this node is asked of (U-8); what it probes already begins anew: its first word is told."""

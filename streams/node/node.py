@@ -316,6 +316,7 @@ class Node:
 
     async def _assigned(self, assignment: Assignment) -> None:
         """The group gave this node partitions. Returns at once: a member that dwells here has no heartbeat."""
+        self.stall_watch.assigned()
         self.folding.awaits(assignment)
         self.leader.assigned(assignment.generation, self.views.held)
         self._settling = asyncio.create_task(self._settle(assignment), name="settle")
@@ -344,7 +345,7 @@ class Node:
         if self.phase in (Phase.JOINING, Phase.SERVING):
             self.phase, self.missing = (Phase.SERVING, ()) if mine else (Phase.JOINING, ("view",))
         self.folding.view_accepted(view)
-        self.monitoring.view_accepted(view)
+        self.monitoring.view_accepted(view, replaced=not (mine or self.lease.holds()))
         self.folding.paths.view_accepted(view)
         self.heartbeat.beat_now()
 

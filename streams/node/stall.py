@@ -1,9 +1,9 @@
 """Is Faust still reading? A watchdog over the group's own committed offsets.
 
 Rule: a partition of ours has stalled if records wait behind what the group has committed, and the commit has not moved
-for STALL_S. The app is then started anew: stalls after rebalances are known of Faust, and a folded partition that
-nobody reads looks healthy from everywhere else. Why committed offsets and not our own counters: they also show the
-partition that never began. `Progress` is the rule, `StallWatch` asks Kafka.
+for STALL_S since the last assignment. The app is then started anew: stalls after rebalances are known of Faust, and a
+folded partition that nobody reads looks healthy from everywhere else. Why committed offsets and not our own counters:
+they also show the partition that never began. `Progress` is the rule, `StallWatch` asks Kafka.
 """
 
 from __future__ import annotations
@@ -95,6 +95,10 @@ class StallWatch:
                 log.error("partitions stalled", count=len(stalled), first=f"{stalled[0].topic}/{stalled[0].partition}")
                 self._progress.forget()
                 self._on_stall(stalled)
+
+    def assigned(self) -> None:
+        """The group gave partitions out anew: what was worked off and not committed yet is read again."""
+        self._progress.forget()
 
     def _ask(self, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]] | None:
         """Committed and end offsets; None if Kafka does not answer, which is no stall of Faust's."""

@@ -87,8 +87,11 @@ class Watches:
         """Every service that this node probes now."""
         return frozenset(self._watches)
 
-    def redistribute(self, view: View, services: Iterable[Placeable]) -> Change:
-        """A new view, or services that came, went or changed (O-5)."""
+    def redistribute(self, view: View, services: Iterable[Placeable], replaced: bool = False) -> Change:
+        """A new view, or services that came, went or changed (O-5).
+
+        `replaced`: this node was silent, and the others went on without it. They wait for nobody, so it holds nothing.
+        """
         before, self._distribution = (
             self._distribution,
             self._distribute(view, services),
@@ -102,7 +105,7 @@ class Watches:
             if not same_view
             else (gained | (set(self._watches) - self._distribution.probed))
         )
-        started, stopped = self._reconsider(affected)
+        started, stopped = self._reconsider(affected, replaced=replaced)
         standings = self._distribution.standings
         claimable = frozenset(service for service in gained if standings[service].role in CLAIMED)
         self.unconfirmed = (self.unconfirmed | claimable) & self._watches.keys()
@@ -152,13 +155,16 @@ class Watches:
         return LastState(view_id, standing.owner)
 
     def _reconsider(
-        self, services: Iterable[EntityId], states: Mapping[EntityId, LastState] | None = None
+        self,
+        services: Iterable[EntityId],
+        states: Mapping[EntityId, LastState] | None = None,
+        replaced: bool = False,
     ) -> tuple[frozenset[EntityId], frozenset[EntityId]]:
         started: list[EntityId] = []
         stopped: list[EntityId] = []
         for service in services:
             watch = self._watches.get(service, RESTING)
-            after = self._after(service, watch, states)
+            after = self._after(service, RESTING if replaced else watch, states)
             if after.duty is Duty.REST:
                 if self._watches.pop(service, None) is not None:
                     stopped.append(service)

@@ -236,7 +236,7 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (node_module, "EnginePool", SimEngines),
         (node_module, "Resolver", NoResolver),
         (node_module, "DnsLookup", lambda *_: None),
-        (node_module, "StallWatch", lambda *_: None),
+        (node_module, "StallWatch", lambda *_: SimpleNamespace(assigned=lambda: None)),
         (node_module, "Garbage", lambda: quiet),
         (node_module, "Replicas", SimReplicas),
         (folding_module, "build", build),

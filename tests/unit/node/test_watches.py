@@ -243,3 +243,14 @@ def test_V10_a_node_outside_the_view_becomes_owner_at_once_with_what_it_has_hear
 def led_to(node: NodeId, held: View, service: Placeable) -> Placeable:
     """The service as a DRTM one whose first is owned by this node."""
     return replace(service, lead=Lead(SeatNumber(seating(held).owners.index(node)), frozenset()))
+
+
+def test_F5_who_was_replaced_while_silent_holds_nothing_and_begins_anew_with_the_view_that_has_it_again() -> None:
+    seat = Seat()
+    seat.watches.redistribute(ALONE, SERVICES)
+    gone = seat.watches.redistribute(view(7, B1), SERVICES, replaced=True)
+    assert gone.stopped == frozenset(IDS)
+    assert seat.watches.flag(KEPT) is None, "nothing goes out under the view before"
+    back = seat.watches.redistribute(view(8, B0, B1), SERVICES)
+    assert back.started == back.to_claim == of(B0, TWO)
+    assert seat.watches.held() == 0
