@@ -1,7 +1,8 @@
 """Targets that want to hurt whoever probes them: servers on 127.0.0.1, one port for each way to do it.
 
 Rule: each row says what a probe of it must end with, and whether that is at the deadline or before. They live on one
-event loop in a thread beside the test; the engine under attack is a process of its own, as in a node.
+event loop in a thread beside the test; the engine under attack is a process of its own, as in a node, and so is the one
+good server, which is not to suffer from its neighbours in here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 import gzip
 import socket
 import struct
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -204,6 +207,30 @@ class Flood(asyncio.DatagramProtocol):
             self._transport.sendto(b"z" * 60_000, address)
 
 
+GOOD_SERVER = """
+import asyncio, sys, time
+
+async def serve(reader, writer):
+    try:
+        path = (await reader.readuntil(b"\\r\\n\\r\\n")).split(b" ", 2)[1].decode()
+        print(path, time.monotonic(), flush=True)
+        writer.write(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+        await reader.read()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.transport.abort()
+
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=2048)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+"""Answers everything, and says when which path was asked for, by the clock that all processes share."""
+
+
 class HostileServers:
     """Every row of the table at a port of its own, and one good server."""
 
@@ -214,8 +241,6 @@ class HostileServers:
         self.good_port = 0
         self.asked_s: dict[str, list[float]] = {}
         """By path: when the good server was asked."""
-        self.hung_up = 0
-        """Connections of the good server that the engine reset, as it does when it has heard enough."""
         self.faults: list[str] = []
         """What broke in here, and not by the engine's hand."""
         self._servers: list[asyncio.Server] = []
@@ -230,7 +255,18 @@ class HostileServers:
                 self.ports[row.name] = await self._flood(row)
                 continue
             self.ports[row.name] = await self._listen(lambda reader, writer, row=row: self._be(row, reader, writer))
-        self.good_port = await self._listen(self._serve)
+
+    def serve_well(self, good: subprocess.Popen[str]) -> None:
+        """Follow the good server until it ends."""
+        assert good.stdout is not None
+        self.good_port = int(good.stdout.readline())
+
+        def follow() -> None:
+            for line in good.stdout or ():
+                path, at_s = line.split()
+                self.asked_s.setdefault(path, []).append(float(at_s))
+
+        threading.Thread(target=follow, name="good-server", daemon=True).start()
 
     async def stop(self) -> None:
         """Hang up on everybody."""
@@ -270,17 +306,6 @@ class HostileServers:
             self._talks.discard(talk)
             writer.transport.abort()
 
-    async def _serve(self, reader: Reader, writer: Writer) -> None:
-        try:
-            path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode()
-            self.asked_s.setdefault(path, []).append(time.monotonic())
-            writer.write(OK + b"\r\n")
-            await reader.read()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            self.hung_up += 1
-        finally:
-            writer.transport.abort()
-
 
 @contextmanager
 def hostile_servers() -> Iterator[HostileServers]:
@@ -289,9 +314,13 @@ def hostile_servers() -> Iterator[HostileServers]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     asyncio.run_coroutine_threadsafe(servers.start(), loop).result(10)
+    good = subprocess.Popen([sys.executable, "-c", GOOD_SERVER], stdout=subprocess.PIPE, text=True)
     try:
+        servers.serve_well(good)
         yield servers
     finally:
+        good.kill()
+        good.wait()
         asyncio.run_coroutine_threadsafe(servers.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)

@@ -169,11 +169,11 @@ async def side_by_side() -> None:
     print(f"engine: lag at most {max(engine.lags_ms)} ms, memory {before / MB:.1f} MB, +{growth / MB:.1f} MB")
     assert verdicts[(True, Verdict.UP)] >= MANY
     assert {key for key in verdicts if key[0]} <= {(True, Verdict.UP), (True, Verdict.DOWN)}
-    assert verdicts[(True, Verdict.DOWN)] <= MANY // 50, "the one thread that serves them all may starve for a moment"
+    assert verdicts[(True, Verdict.DOWN)] <= MANY // 50, "the process that serves them all may starve for a moment"
     assert {key for key in verdicts if not key[0]} == {(False, Verdict.DOWN)}
     assert len(servers.asked_s) == MANY
     assert max(engine.lags_ms) < LAG_MS
-    assert p50_ms < LAG_MS  # the server that takes the time is one thread beside all the hostile ones
+    assert p50_ms < LAG_MS  # the server that takes the time is one process on two cores
     assert growth < GROWTH_MB * MB
 
 
