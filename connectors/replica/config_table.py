@@ -4,8 +4,9 @@ Rule: an entity is shown only when the ConfigRevision behind it has come (its `c
 entity's `revision`), so a reader never sees half a command. An entity of an older revision than the one shown is a
 late writer's and is left out, as is whatever comes behind an entity's tombstone: ids are never used again. An entity
 waits, too, while something that it refers to is not here: compaction can take a record away before it takes the mark
-in front of its successor. Pure: no Kafka, no clock. Why not Kafka transactions: a reader would need read_committed
-everywhere, and a writer a fencing of its own beside the group's.
+in front of its successor. A record that counts for nothing and stands last under its key is noted (`repairs`): who
+reads the compacted topic anew would see nothing else there. Pure: no Kafka, no clock. Why not Kafka transactions: a
+reader would need read_committed everywhere, and a writer a fencing of its own beside the group's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.codec import Unreadable, decode_any
+from schemas.codec import Unreadable, decode_any, encode
 from schemas.config import ConfigEntity, ConfigRevision, Kind
 from schemas.inventory.entities import entity_key as key_of
 from schemas.limits import ENTITY_BYTES
@@ -40,20 +41,44 @@ class ConfigTable:
     def __init__(self) -> None:
         self.entities: dict[str, ConfigEntity] = {}
         self.revision = NO_REVISION
+        self._mark: ConfigRevision | None = None
         self._waiting: dict[str, ConfigEntity | None] = {}
         self._removed: dict[str, None] = {}
+        self._unrepaired: dict[str, None] = {}
 
     def take(self, key: bytes | None, value: bytes | None) -> list[EntityChange] | None:
         """A record. The changes it makes visible if it is a mark, else None. Raises Unreadable: nothing changed."""
         name = _text(key)
-        if name == REVISION_KEY:
-            return self._show(_record(ConfigRevision, value))
-        entity = None if value is None else _record(ConfigEntity, value)
-        if entity is not None and name != entity_key(entity) and entity.kind is not Kind.UNKNOWN:
-            raise Unreadable(f"is the entity {entity_key(entity)}, but stands under the key {name}")
-        if not self._is_late(name, entity):
+        try:
+            if name == REVISION_KEY:
+                self._unrepaired.pop(name, None)
+                return self._show(_record(ConfigRevision, value))
+            entity = None if value is None else _record(ConfigEntity, value)
+            if entity is not None and name != entity_key(entity) and entity.kind is not Kind.UNKNOWN:
+                raise Unreadable(f"is the entity {entity_key(entity)}, but stands under the key {name}")
+        except Unreadable:
+            self._note_bad(name)
+            raise
+        if self._is_late(name, entity):
+            self._unrepaired[name] = None
+        else:
+            self._unrepaired.pop(name, None)
             self._waiting[name] = entity
         return None
+
+    def repairs(self) -> list[tuple[str, bytes | None]]:
+        """What to write again, and the last mark behind it: (key, value) of what holds; empty if the log says it."""
+        due = [key for key in tuple(self._unrepaired) if key not in self._waiting]
+        if not due or self._mark is None:
+            return []
+        held = {key: None if key in self._removed else self.entities.get(key) for key in due if key != REVISION_KEY}
+        again = [(key, None if entity is None else encode(entity, ENTITY_BYTES)) for key, entity in held.items()]
+        return [*again, (REVISION_KEY, encode(self._mark))]
+
+    def _note_bad(self, name: str) -> None:
+        """A record that cannot be read: it matters where it stands in the place of one that can."""
+        if name == REVISION_KEY or name in self.entities or name in self._waiting or name in self._removed:
+            self._unrepaired[name] = None
 
     def _is_late(self, name: str, entity: ConfigEntity | None) -> bool:
         """Whether a record stands behind a newer one of its entity that waits for its mark, or behind the tombstone."""
@@ -62,8 +87,8 @@ class ConfigTable:
             if len(self._removed) > REMOVED_KEYS:
                 del self._removed[next(iter(self._removed))]
             return False
-        waits = self._waiting.get(name)
-        return name in self._removed or (waits is not None and entity.revision < waits.revision)
+        newest = self._waiting.get(name) or self.entities.get(name)
+        return name in self._removed or (newest is not None and entity.revision < newest.revision)
 
     def _show(self, mark: ConfigRevision) -> list[EntityChange]:
         due = {
@@ -75,7 +100,10 @@ class ConfigTable:
             del due[key]
         for key in due:
             del self._waiting[key]
-        self.revision = max(self.revision, mark.command_offset)
+        if mark.command_offset >= self.revision:
+            self.revision, self._mark = mark.command_offset, mark
+        else:
+            self._unrepaired[REVISION_KEY] = None
         return [change for key, entity in due.items() if (change := self._place(key, entity)) is not None]
 
     def _dangling(self, due: Mapping[str, ConfigEntity | None]) -> set[str]:
@@ -102,7 +130,7 @@ class ConfigTable:
         if entity is None:
             self.entities.pop(key, None)
             return None if before is None else EntityChange(key, before, None)
-        if before is not None and (entity.revision < before.revision or entity == before):
+        if entity == before:
             return None
         self.entities[key] = entity
         return EntityChange(key, before, entity)

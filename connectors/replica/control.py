@@ -82,6 +82,10 @@ class ControlReplica(Replica):
         """Visible entities by `kind/id`. A callback sees them whole; another thread may see a command half done."""
         return self._config.entities.copy()
 
+    def repairs(self) -> list[tuple[str, bytes | None]]:
+        """Configuration records that the config agent is to write again: see `ConfigTable.repairs`."""
+        return self._config.repairs()
+
     def nodes(self) -> dict[NodeId, NodeStatus]:
         """The last heartbeat of every node."""
         return self._nodes.copy()

@@ -111,6 +111,15 @@ class ConfigAgent:
         self.assigned(False)
         self._between = True
 
+    def repair(self, records: Iterable[tuple[str, bytes | None]]) -> None:
+        """Write again what a stale or unreadable record stands behind; what is not delivered is due the next time.
+
+        A command that is just being written may be crossed: its own record is newer, and then it is this one's turn.
+        """
+        for key, value in records if self.serving else ():
+            if not (self._may_act() and self._sender.send(self._entities_topic, 0, key.encode(), value)):
+                break
+
     async def body(self, stream: Any) -> None:
         """Faust's agent body: one command at a time, each answered before the next is taken."""
         async for event in stream.events():

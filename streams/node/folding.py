@@ -42,6 +42,8 @@ log = get_logger()
 
 SWEEP_EVERY = 300
 """Housekeeping rounds between two looks for states whose service is gone."""
+REPAIR_EVERY = 10
+"""Rounds between two looks for configuration records that count for nothing and stand last."""
 CACHED_OWNERS = 16_384
 
 
@@ -190,6 +192,8 @@ class Folding:
         if stale:
             self.folds.repair([late.entity_id for late in stale if not late.is_fork and self._is_read(late.entity_id)])
             self.folds.settle_forks(late for late in stale if late.is_fork)
+        if self._rounds % REPAIR_EVERY == 0:
+            self.config_agent.repair(self._host.replicas.control.repairs())
         if self._rounds % SWEEP_EVERY == 0 and self._host.replicas.control.ready:
             services = self._host.monitoring.inventory.services
             unknown = [service for service in self._host.replicas.states if service not in services]

@@ -163,11 +163,9 @@ def _compact(simulation: Simulation, step: Step) -> None:
 
 
 def _poison(simulation: Simulation, step: Step) -> None:
-    """Bytes that are no record, in any topic, under a key that is one; but not in `config-entities`, where nobody
-    repairs: compaction would leave the poison alone.
-    """
+    """Bytes that are no record, in any topic, under a key that is one."""
     topic = (SERVICE_STATES, PROBE_RESULTS, VIEWS, CONFIG_ENTITIES)[step.number % 4]
-    place = None if topic is CONFIG_ENTITIES else _some_record(simulation, topic, Random(step.number))
+    place = _some_record(simulation, topic, Random(step.number))
     data = Random(step.number).randbytes(step.number % 60)
     simulation.note("poison")
     if place is None:
@@ -186,7 +184,7 @@ def _some_record(simulation: Simulation, topic: Topic, random: Random) -> tuple[
 
 def _repeat(simulation: Simulation, step: Step) -> None:
     """A record from earlier stands in the log once more (F8), as if an old process had sent it again."""
-    topic = (SERVICE_STATES, SERVICE_STATES, PROBE_RESULTS, VIEWS)[step.number % 4]
+    topic = (SERVICE_STATES, CONFIG_ENTITIES, PROBE_RESULTS, VIEWS)[step.number % 4]
     found = _some_record(simulation, topic, Random(step.number))
     simulation.note("repeat", found is not None)
     if found is not None:

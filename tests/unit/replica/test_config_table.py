@@ -138,3 +138,67 @@ def test_F8_removed_entities_are_remembered_within_bounds(monkeypatch: pytest.Mo
     for number in range(5):
         table.take(f"SERVICE/{number}-0".encode(), None)
     assert len(table._removed) == 2
+
+
+def repair(table: ConfigTable) -> list[str]:
+    """Write again what is due, as the config agent does; the keys."""
+    due = table.repairs()
+    for key, value in due:
+        table.take(key.encode(), value)
+    return [key for key, _ in due]
+
+
+def test_F4_poison_behind_an_entity_is_answered_with_the_entity_and_the_mark() -> None:
+    table, held = ConfigTable(), entity("5-0", 5)
+    put(table, held)
+    mark(table, 5)
+    for key in (b"SERVICE/5-0", b"SERVICE/9-9"):
+        with pytest.raises(Unreadable):
+            table.take(key, b"poison")
+    again = table.repairs()
+    assert again == [("SERVICE/5-0", encode(held)), ("revision", encode(ConfigRevision(5, "c5")))]
+    assert repair(table) == ["SERVICE/5-0", "revision"], "of what was never an entity nothing is to be written"
+    assert table.repairs() == []
+    assert table.entities == {"SERVICE/5-0": held}
+
+
+def test_F4_poison_in_the_place_of_the_mark_is_answered_with_the_mark() -> None:
+    table = ConfigTable()
+    put(table, entity("5-0", 5))
+    mark(table, 5)
+    with pytest.raises(Unreadable):
+        table.take(b"revision", b"poison")
+    assert repair(table) == ["revision"]
+    assert table.repairs() == []
+
+
+def test_F8_an_older_record_of_a_visible_entity_is_answered_with_the_newest() -> None:
+    table, newest = ConfigTable(), entity("5-0", 7)
+    for item in (entity("5-0", 5), newest):
+        put(table, item)
+        mark(table, item.revision)
+    put(table, entity("5-0", 5))
+    assert mark(table, 5) == [], "nor does an older mark take anything back"
+    assert repair(table) == ["SERVICE/5-0", "revision"]
+    assert table.entities == {"SERVICE/5-0": newest}
+    assert table.repairs() == []
+
+
+def test_F8_what_comes_behind_a_tombstone_is_answered_with_a_tombstone() -> None:
+    table = ConfigTable()
+    put(table, entity("5-0", 5))
+    mark(table, 5)
+    table.take(b"SERVICE/5-0", None)
+    mark(table, 6)
+    put(table, entity("5-0", 5))
+    assert table.repairs() == [("SERVICE/5-0", None), ("revision", encode(ConfigRevision(6, "c6")))]
+
+
+def test_F4_poison_behind_an_entity_whose_mark_is_on_its_way_waits_for_the_mark() -> None:
+    table, held = ConfigTable(), entity("5-0", 5)
+    put(table, held)
+    with pytest.raises(Unreadable):
+        table.take(b"SERVICE/5-0", b"poison")
+    assert table.repairs() == [], "written again now it might be a command half done"
+    mark(table, 5)
+    assert repair(table) == ["SERVICE/5-0", "revision"]
