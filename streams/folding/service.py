@@ -322,7 +322,8 @@ class ServiceFold(Opining):
         """Some judgements changed; the cause is the last one that agrees with the state, else the last."""
         before, was_doubted = self.decided, self.doubt is not None
         settled = self._weigh(ask, now_ms)
-        if not was_doubted and self.doubt is None and self._flapped(before, now_ms):
+        there_and_back = self.due_at_ms is not None and len(set(judged)) < len(judged)
+        if not was_doubted and self.doubt is None and self._flapped(before, there_and_back, now_ms):
             settled = self._settle()
         counting = [binding for binding in judged if binding.config.counts]
         agreeing = [binding for binding in counting if AGREEING.get(binding.state) is settled.state]
@@ -330,10 +331,13 @@ class ServiceFold(Opining):
         cause = self._probe_cause(binding, settled.up_weight, sender.source) or self._ownership(sender)
         return self._publish(declared_by(sender), settled, cause, binding.last_at_ms, now_ms)
 
-    def _flapped(self, before: State, now_ms: int) -> bool:
-        """Whether the bindings ask for a change that counts towards a hold; if so it is noted (M-20)."""
+    def _flapped(self, before: State, there_and_back: bool, now_ms: int) -> bool:
+        """Whether the bindings ask for a change that counts towards a hold; if so it is noted (M-20).
+
+        `there_and_back`: one was judged twice within one batch, as reports come of a service that is held.
+        """
         config = self.config
-        if config is None or not config.flap_changes or not is_flap(before, self.decided):
+        if config is None or not config.flap_changes or not (there_and_back or is_flap(before, self.decided)):
             return False
         held, window_ms = self.due_at_ms is not None, config.flap_window_ms
         self.flaps, self.due_at_ms = note_flap(self.flaps, held, config.flap_changes, window_ms, now_ms)

@@ -23,6 +23,7 @@ from schemas.probes import ProbeRun, Verdict
 from schemas.states import ServiceState, State
 from streams.faust_app.identity import NodeIdentity
 from streams.node.domains import Domains
+from streams.node.held_reports import HeldReports, pause_s
 from streams.node.inline import Inline
 from streams.node.internal import Internal
 from streams.node.inventory import Inventory, InventoryChange
@@ -83,6 +84,7 @@ class Monitoring:
             time.monotonic,
             lambda service: self.paths.only_others_reach(service),
         )
+        self.held_reports = HeldReports(self._pause_of, time.monotonic)
         self.links = Links(self.inventory, self.state_of, Neighbours().of, time.monotonic)
         self.opinions = Opinions(node, self.watches, replica.get, suspects)
         self.on_configured: list[Callable[[frozenset[EntityId]], None]] = []
@@ -150,6 +152,7 @@ class Monitoring:
         if ours:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
         self.own_health.reported(runs)
+        runs = self.held_reports.part(runs)
         if runs:
             self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
 
@@ -178,6 +181,9 @@ class Monitoring:
         self.internal.pass_time()
         self.own_health.keep_house()
         self._answer(self.opinions.look_for_suspects())
+        due = self.held_reports.due()
+        if due:
+            self.publisher.report(due)
 
     def reclaim(self, now_s: float) -> None:
         """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
@@ -199,6 +205,11 @@ class Monitoring:
         if run.service_id in self.opinions:
             return True
         return self._replica.state_of(run.service_id) is not State.UP
+
+    def _pause_of(self, service: EntityId) -> float | None:
+        if service not in self.inventory.timed:
+            return None
+        return pause_s(self.inventory.config_of(service), self._replica.get(service))
 
     def _redistribute(self, replaced: bool = False) -> None:
         self._carry_out(self.watches.redistribute(self._view, self.inventory.placeables.values(), replaced))
@@ -224,6 +235,7 @@ class Monitoring:
             )
             self.domains.end(change.stopped)
             self.links.ended(change.stopped)
+            self.held_reports.forget(change.stopped)
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)

@@ -24,6 +24,7 @@ TIMES_IDLE = 1.2
 NOISE_BYTES_PER_S = 2_000
 """So much more is no matter: heartbeats vary by it."""
 NOISE_CPU = 0.03
+FLAP_WINDOW = "2m"
 NEVER = 16
 """Changes within a second that no target makes: nothing is held DOWN for flapping."""
 
@@ -57,7 +58,7 @@ def all_at_once(world: World, tally: Tally) -> None:
     flapping = flap(world, window_s)
     world.cluster.wait_states(world.names, State.UP, SETTLED_S)
     world.weather.begin()
-    compare(tally, "flap", idle, flapping, None)
+    compare(tally, "flap", idle, flapping, world.patience)
 
 
 def compare(tally: Tally, name: str, idle: Cost, now: Cost, patience: float | None) -> None:
@@ -79,9 +80,7 @@ def compare(tally: Tally, name: str, idle: Cost, now: Cost, patience: float | No
 def flap(world: World, window_s: float) -> Cost:
     """What half of the targets cost that change each second, in services that are held DOWN once they flap."""
     half = world.names[::2]
-    world.cluster.apply(
-        *(on_service(Verb.SET, name, flap_changes=2, flap_window=f"{int(window_s) * 2}s") for name in half)
-    )
+    world.cluster.apply(*(on_service(Verb.SET, name, flap_changes=2, flap_window=FLAP_WINDOW) for name in half))
     ended = threading.Event()
 
     def change() -> None:
