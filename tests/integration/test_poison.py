@@ -142,4 +142,10 @@ def test_F4_poison_in_config_entities_changes_no_entity(cluster: Cluster) -> Non
         offsets = send_many(producer, cluster.topic(CONFIG_ENTITIES), 0, bad)
     assert_quarantined(cluster, CONFIG_ENTITIES, 0, offsets)
     assert cluster.control.entities() == entities
+
+    def last_is_readable() -> bool:
+        last = {record.key(): record.value() for record in cluster.records(CONFIG_ENTITIES)}
+        return last[key.encode()] == encode(entities[key]) and last[b"revision"] != b"\1"
+
+    wait_until(last_is_readable, 10, "what holds stands last again, where compaction keeps it")
     cluster.apply(add_monitor("after-entities"))
