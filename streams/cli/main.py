@@ -40,6 +40,7 @@ VERBS = (
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
     VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy.", RUN),
     VerbRow("apply", "streams.cli.apply", "apply", "Make the cluster what a file says.", CONFIGURE),
+    VerbRow("import", "streams.cli.import_", "app", "Read HAProxy's, NetScaler's, consul-esm's files.", CONFIGURE),
     VerbRow("export", "streams.cli.export", "export", "Write the configuration as such a file.", CONFIGURE),
     VerbRow("add", "streams.cli.configure", "add", "Add a service, monitor, group, member, vserver.", CONFIGURE),
     VerbRow("set", "streams.cli.configure", "set_", "Change settings.", CONFIGURE),
