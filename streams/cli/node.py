@@ -19,6 +19,8 @@ import typer
 if TYPE_CHECKING:
     from connectors.probes.policy import TargetPolicy
 
+NodeGroups = Annotated[list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")]
+
 
 def node(
     node_id: Annotated[str, typer.Option("--id", help="This node's name, such as b0; no two nodes share one.")],
@@ -26,9 +28,7 @@ def node(
     cluster: Annotated[str, typer.Option(envvar="WATCHBILL_CLUSTER", help="Prefix of the topics.")] = "watchbill",
     engines: Annotated[int, typer.Option(min=1, max=64, help="Probing processes, at most one a core.")] = 1,
     web: Annotated[str | None, typer.Option(help="Serve the dashboard here, HOST:PORT; off by default.")] = None,
-    node_group: Annotated[
-        list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")
-    ] = None,
+    node_group: NodeGroups = None,
     session_timeout: Annotated[float, typer.Option(help="Seconds after which a silent node is replaced.")] = 3.0,
     targets: Annotated[
         Path | None, typer.Option(envvar="WATCHBILL_TARGETS", help="Rules of which addresses may be probed.")
