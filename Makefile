@@ -37,7 +37,7 @@ demo: kafka
 
 # The checks first: they take seconds. Tests on Kafka share one broker and one worker, the others run beside them.
 test: check kafka
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 40 --durations-min 5
 
 check: setup
 	$(BIN)/ruff check .

@@ -233,6 +233,8 @@ def test_U1_an_incident_folds_to_the_states_that_were_seen_live(story: Story, tm
     )
     answer = json.loads(ran.stdout)
     seen = [one.after for one in story.seen if one.after is not None and one.after.name == name]
+    if seen[0].sequence > 1:  # the first one was replaced before it was sent: the fold begins at the next
+        seen = seen[1:]
     states = [(one["state"], one["view_id"], one["sequence"]) for one in answer["states"]]
     assert states == [(one.state.value, one.view_id, one.sequence) for one in seen]
     assert (ran.returncode, answer["faithful"], answer["counts"]["DIFFERENT"], answer["counts"]["GAP"]) == (

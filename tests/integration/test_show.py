@@ -50,7 +50,7 @@ def filled(broker: Broker, cluster: str) -> str:
         send(topic_name(cluster, NODES), node, encode(status(node)))
     for change in (proposal(-1, "b0"), proposal(0, "b0", "b1")):
         send(topic_name(cluster, VIEWS), None, encode(change))
-    assert producer.close(20.0) == 0
+    assert (producer.close(20.0), producer.failed, producer.delivered) == (0, 0, producer.sent)
     return cluster
 
 
@@ -60,7 +60,8 @@ def test_every_kind_is_shown(broker: Broker, filled: str) -> None:
         ran = watchbill(broker.bootstrap, filled, "show", kind, "-o", "json")
         assert ran.returncode == 0, ran.stderr
         shown[kind] = json.loads(ran.stdout)
-    assert len(shown["service"]) == SERVICES
+    missing = {entity_id(1, index) for index in range(SERVICES)} - {one["entity_id"] for one in shown["service"]}
+    assert not missing, {partition_of(service) for service in missing}
     assert [one["name"] for one in shown["monitor"]] == ["http"]
     assert [one["node_id"] for one in shown["node"]] == ["b0", "b1"]
     assert sum(len(one["partitions"]) for one in shown["node"]) == 64

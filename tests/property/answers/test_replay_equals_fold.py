@@ -98,11 +98,12 @@ LAGS = st.lists(st.sampled_from([0, 3, 9, -7_000]), min_size=1, max_size=4)
 
 
 SAME_EXAMPLES = settings(derandomize=True, max_examples=300)
-"""Takeovers and configurations that fall between two records with one instant can be placed in more than one way, and
-one in some thousand examples shows it (docs/answers.md): the examples are the same in every run.
+"""What falls between two records with one instant can be placed in more than one way, and one in some thousand examples
+shows it (docs/answers.md): the examples are the same in every run.
 """
 
 
+@SAME_EXAMPLES
 @given(worlds(), LAGS)
 def test_U1_a_replay_makes_the_records_that_the_fold_made(
     world: tuple[ServiceConfig, list[Timed]], lags: list[int]
