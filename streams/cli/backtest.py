@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.completing import services
 from streams.cli.diff import ToOption
 from streams.cli.instants import HELP
 from streams.cli.library import instant_of, opened
@@ -30,7 +31,7 @@ NEVER, NONE = "still", "-"
 
 
 def backtest(
-    service: Annotated[str, typer.Argument(help="A service, or a member of a group.")],
+    service: Annotated[str, typer.Argument(help="A service, or a member of a group.", autocompletion=services)],
     settings: SetOption,
     monitor: Annotated[str | None, typer.Option("--monitor", help="Only this monitor's retries.")] = None,
     since: Annotated[str, typer.Option("--from", help=f"{HELP} Default: a day ago.")] = "-1d",

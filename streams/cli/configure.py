@@ -18,13 +18,18 @@ from schemas.parameters.checking import check_added, describe
 from schemas.parameters.kinds import KINDS, table_of
 from schemas.parameters.monitors import COMMON, MONITOR_TYPES
 from schemas.parameters.parameter import Parameter
+from streams.cli import completing
 from streams.cli.output import ExitCode, fail
 from streams.cli.sending import COMMON_OPTIONS, Sending
 from streams.cli.words import Misspoken, given, kind_of, pair_operation, settings_from
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Settings, as words.")]
-KindWord = Annotated[str, typer.Argument(metavar="KIND", help="service, monitor, member, vserver, ...")]
-Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of that kind.")]
+KindWord = Annotated[
+    str, typer.Argument(metavar="KIND", help="service, monitor, member, vserver, ...", autocompletion=completing.kinds)
+]
+Names = Annotated[
+    list[str], typer.Argument(metavar="NAME", help="Names of that kind.", autocompletion=completing.of_kind)
+]
 
 add = typer.Typer(help="Add an entity.", no_args_is_help=True)
 set_ = typer.Typer(help="Change settings of an entity.", no_args_is_help=True)
@@ -57,7 +62,7 @@ def disable(
 
 def rename(
     kind: KindWord,
-    name: Annotated[str, typer.Argument(help="Its name now.")],
+    name: Annotated[str, typer.Argument(help="Its name now.", autocompletion=completing.of_kind)],
     new_name: Annotated[str, typer.Argument(help="Its new name; the id stays.")],
     **common: Any,
 ) -> None:
@@ -66,8 +71,11 @@ def rename(
     Sending(**common).deliver([operation])
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.")]
-PairWords = Annotated[list[str], typer.Argument(metavar="KIND NAME [to] KIND NAME", help="What to what; weight=10.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name.", autocompletion=completing.named)]
+PairWords = Annotated[
+    list[str],
+    typer.Argument(metavar="KIND NAME [to] KIND NAME", help="What to what; weight=10.", autocompletion=completing.pair),
+]
 
 
 def bind(

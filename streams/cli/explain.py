@@ -13,6 +13,7 @@ import typer
 
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.completing import services
 from streams.cli.instants import AtOption
 from streams.cli.library import Library, instant_of, opened
 from streams.cli.output import Output, OutputOption, note, print_data
@@ -28,7 +29,7 @@ MARK = "▶"
 
 
 def explain(
-    service: Annotated[str, typer.Argument(help="A service, or a member of a group.")],
+    service: Annotated[str, typer.Argument(help="A service, or a member of a group.", autocompletion=services)],
     node: Annotated[str | None, typer.Option("--node", help="Only this node's part of the end of the chain.")] = None,
     at: AtOption = None,
     bootstrap: BootstrapOption = None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.completing import services
 from streams.cli.diff import FromOption, ToOption
 from streams.cli.library import instant_of, opened
 from streams.cli.output import ExitCode, Output, OutputOption, fail, note, print_data
@@ -29,7 +30,7 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The incident
 
 
 def incident(
-    service: Annotated[str, typer.Argument(help="A service, or a member of a group.")],
+    service: Annotated[str, typer.Argument(help="A service, or a member of a group.", autocompletion=services)],
     file: FileArgument,
     since: FromOption,
     until: ToOption = "now",

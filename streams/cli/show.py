@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli import completing
 from streams.cli.instants import AtOption
 from streams.cli.output import Output, OutputOption, fail, print_data
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from streams.cli.show_read import Knowledge
     from streams.cli.show_tables import Columns
 
-NameArgument = Annotated[str | None, typer.Argument(help="Only this one, with everything known of it.")]
+NameArgument = Annotated[
+    str | None, typer.Argument(help="Only this one, with everything known of it.", autocompletion=completing.shown)
+]
 DeadlineOption = Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds to wait for Kafka.")]
 LastOption = Annotated[int, typer.Option("--last", min=0, help="Only the newest ones; 0: all.")]
 DEADLINE_S = 10.0

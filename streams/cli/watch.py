@@ -17,6 +17,7 @@ import typer
 
 from schemas.reason_words import reason_text
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.completing import services
 from streams.cli.output import ExitCode, Output, fail, note
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 from streams.cli.show_services import cause_data
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from connectors.replica.states import Change, StateReplica
     from schemas.states import ServiceState
 
-NamesArgument = Annotated[list[str] | None, typer.Argument(help="Only these services; all if none is given.")]
+NamesArgument = Annotated[
+    list[str] | None, typer.Argument(help="Only these services; all if none is given.", autocompletion=services)
+]
 AllOption = Annotated[bool, typer.Option("--all", help="Changes of owner too.")]
 CountOption = Annotated[int, typer.Option("--count", min=0, help="End after so many changes; 0: never.")]
 DeadlineOption = Annotated[float, typer.Option("--deadline", min=0.1, help="Seconds to wait for the first states.")]

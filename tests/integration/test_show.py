@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +16,11 @@ from connectors.replica.base import default_access
 from infra.kafka.broker import Broker
 from schemas.codec import encode
 from schemas.config import ConfigRevision
-from schemas.identifiers import EntityId, entity_id, partition_of
+from schemas.identifiers import EntityId, NodeId, ViewId, entity_id, partition_of
 from schemas.inventory.entities import entity_key
-from schemas.states import State
-from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, VIEWS, topic_name
+from schemas.states import Cause, CauseKind, ServiceTransition, State
+from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS, topic_name
+from tests.unit.cli.test_completion import completed
 from tests.unit.cli_show.samples import entities, proposal, state, status
 from tests.waiting import wait_until
 
@@ -74,6 +77,42 @@ def test_one_service_is_shown_as_yaml_and_an_unknown_one_is_refused(broker: Brok
     ran = watchbill(broker.bootstrap, filled, "show", "service", "wep")
     assert ran.returncode == 1
     assert 'did you mean "web"?' in ran.stderr
+
+
+def test_stat_counts_what_is_there_and_names_what_changed(broker: Broker, filled: str) -> None:
+    at_ms = time.time_ns() // 1_000_000
+    change = ServiceTransition(
+        view_id=ViewId(0),
+        sequence=1,
+        entity_id=EntityId("1-0"),
+        name="web",
+        owner=NodeId("b0"),
+        before=State.UP,
+        after=State.DOWN,
+        up_weight=0,
+        threshold=0,
+        cause=Cause(CauseKind.PROBE, "refused"),
+        at_ms=at_ms,
+    )
+    producer = OwnProducer(default_access(broker.bootstrap, "test"), delivery_timeout_ms=20_000)
+    topic = topic_name(filled, SERVICE_TRANSITIONS)
+    assert producer.send(topic, partition_of(change.entity_id), b"1-0", encode(change))
+    assert producer.close(20.0) == 0
+    ran = watchbill(broker.bootstrap, filled, "stat", "-o", "json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["services"]["total"], told["services"]["by_state"]["UP"]) == (3, 2)
+    assert [one["name"] for one in told["transitions"]["busiest"]] == ["web"]
+    assert [one["node_id"] for one in told["nodes"]] == ["b0", "b1"]
+    assert "services    3" in watchbill(broker.bootstrap, filled, "stat").stdout
+
+
+def test_a_tab_completes_names_of_services_and_nodes(broker: Broker, filled: str, tmp_path: Path) -> None:
+    where = {"WATCHBILL_BOOTSTRAP": broker.bootstrap, "WATCHBILL_CLUSTER": filled}
+    assert completed(tmp_path, "watchbill explain w", **where) == ["web"]
+    assert completed(tmp_path, f"watchbill show monitor --cluster {filled} ", **where) == ["http"]
+    assert completed(tmp_path, "watchbill show node b", **where) == ["b0", "b1"]
+    assert completed(tmp_path, "watchbill bind monitor http to service n", **where) == ["new"]
 
 
 def test_show_loads_no_faust(broker: Broker, filled: str) -> None:
