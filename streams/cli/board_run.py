@@ -9,13 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import sys
-import termios
 import time
-import tty
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +20,7 @@ from rich.live import Live
 from streams.cli.board import draw
 from streams.cli.board_demo import take
 from streams.cli.board_history import History
+from streams.cli.keys import raw_keys
 from streams.cli.show_words import time_text
 
 if TYPE_CHECKING:
@@ -75,7 +71,7 @@ def _lines(history: History) -> None:
 def _board(demo: Demo, history: History) -> None:
     console = Console()
     keys = Keys(demo)
-    with _raw_keys(sys.stdin.fileno()) as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
+    with raw_keys(sys.stdin.fileno()) as pressed, Live(console=console, screen=True, auto_refresh=False) as live:
         while not keys.ended:
             snapshot = take(demo, history, keys.chosen, keys.message)
             live.update(draw(snapshot, console.width, console.height), refresh=True)
@@ -127,25 +123,6 @@ class Keys:
 
     def _tell(self, text: str) -> None:
         self._told, self._told_s = text, time.monotonic()
-
-
-@contextmanager
-def _raw_keys(terminal: int) -> Iterator[Callable[[float], str]]:
-    """Single keys without echo; answers those pressed within a time. The terminal's mode comes back at the end."""
-    before = termios.tcgetattr(terminal)
-    tty.setcbreak(terminal)
-    try:
-        yield lambda wait_s: _pressed(terminal, wait_s)
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
-
-
-def _pressed(terminal: int, wait_s: float) -> str:
-    ready, _, _ = select.select([terminal], [], [], wait_s)
-    if not ready:
-        return ""
-    data = os.read(terminal, 64)
-    return data.decode(errors="replace") if data else "q"  # the terminal has gone
 
 
 def write_picture(demo: Demo, history: History, path: Path) -> None:

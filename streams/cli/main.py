@@ -54,6 +54,7 @@ VERBS = (
     VerbRow("doctor", "streams.cli.doctor", "doctor", "Look for what may be wrong; each finding has its fix.", LOOK),
     VerbRow("show", "streams.cli.show", "app", "Show services, monitors, vservers, nodes, the view.", LOOK),
     VerbRow("stat", "streams.cli.stat", "stat", "The cluster in numbers, on one screen.", LOOK),
+    VerbRow("top", "streams.cli.top", "top", "Services live on a terminal, worst first, with keys.", LOOK),
     VerbRow("audit", "streams.cli.audit", "audit", "Judge the log: gaps, overlaps, double owners.", LOOK),
     VerbRow("watch", "streams.cli.watch", "watch", "Watch states change, live.", LOOK),
     VerbRow("diff", "streams.cli.diff", "diff", "What is different between two instants.", ASK),

@@ -15,13 +15,11 @@ from connectors.kafka.producer import OwnProducer
 from connectors.replica.base import default_access
 from infra.kafka.broker import Broker
 from schemas.codec import encode
-from schemas.config import ConfigRevision
 from schemas.identifiers import EntityId, NodeId, ViewId, entity_id, partition_of
-from schemas.inventory.entities import entity_key
 from schemas.states import Cause, CauseKind, ServiceTransition, State
-from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS, topic_name
+from schemas.topics import SERVICE_STATES, SERVICE_TRANSITIONS, topic_name
 from tests.unit.cli.test_completion import completed
-from tests.unit.cli_show.samples import entities, proposal, state, status
+from tests.unit.cli_show.samples import state
 from tests.waiting import wait_until
 
 SERVICES = 1_000
@@ -32,29 +30,6 @@ def watchbill(broker: str, cluster: str, *arguments: str) -> subprocess.Complete
     """A verb, run to its end."""
     command = [sys.executable, "-m", "streams.cli.main", *arguments, "--bootstrap", broker, "--cluster", cluster]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-@pytest.fixture
-def filled(broker: Broker, cluster: str) -> str:
-    """A cluster with a thousand states, the sample's entities, two nodes and two views; its name."""
-    producer = OwnProducer(default_access(broker.bootstrap, "test"), delivery_timeout_ms=20_000)
-
-    def send(topic: str, key: str | None, value: bytes, partition: int = 0) -> None:
-        assert producer.send(topic, partition, None if key is None else key.encode(), value)
-
-    for entity in entities().by_id.values():
-        send(topic_name(cluster, CONFIG_ENTITIES), entity_key(entity.kind, entity.entity_id), encode(entity))
-    send(topic_name(cluster, CONFIG_ENTITIES), "revision", encode(ConfigRevision(1, "command")))
-    for index in range(SERVICES):
-        service = entity_id(1, index)
-        record = replace(state(), entity_id=service, name={0: "web", 1: "api"}.get(index, f"service-{index}"))
-        send(topic_name(cluster, SERVICE_STATES), service, encode(record), partition_of(service))
-    for node in ("b0", "b1"):
-        send(topic_name(cluster, NODES), node, encode(status(node)))
-    for change in (proposal(-1, "b0"), proposal(0, "b0", "b1")):
-        send(topic_name(cluster, VIEWS), None, encode(change))
-    assert (producer.close(20.0), producer.failed, producer.delivered) == (0, 0, producer.sent)
-    return cluster
 
 
 def test_every_kind_is_shown(broker: Broker, filled: str) -> None:
@@ -101,7 +76,7 @@ def test_stat_counts_what_is_there_and_names_what_changed(broker: Broker, filled
     ran = watchbill(broker.bootstrap, filled, "stat", "-o", "json")
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
-    assert (told["services"]["total"], told["services"]["by_state"]["UP"]) == (3, 2)
+    assert (told["services"]["total"], told["services"]["by_state"]["UP"]) == (3, 3)
     assert [one["name"] for one in told["transitions"]["busiest"]] == ["web"]
     assert [one["node_id"] for one in told["nodes"]] == ["b0", "b1"]
     assert "services    3" in watchbill(broker.bootstrap, filled, "stat").stdout
