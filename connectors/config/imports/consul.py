@@ -20,10 +20,11 @@ from connectors.config.imports.draft import Draft, Given, Item
 from connectors.config.imports.haproxy_address import place_of
 from connectors.config.imports.haproxy_tls import file_name
 from connectors.config.imports.notices import Notices, NotThis
+from connectors.config.imports.telling import is_secret_header
 from connectors.config.yaml_nodes import Faults
 from schemas.config import Kind
 from schemas.parameters.durations import duration_text
-from schemas.parameters.reading import CREDENTIALS, canonical_address, canonical_host
+from schemas.parameters.reading import canonical_address, canonical_host
 
 INTERVAL_MS, TIMEOUT_MS = 30_000, 10_000
 """What consul-esm takes where a check does not say."""
@@ -228,7 +229,7 @@ def _headers(definition: Any, said: dict[str, Given], line: int, notices: Notice
     _, headers = _at(definition, "header", "headers")
     for name, (_, values) in (headers if isinstance(headers, dict) else {}).items():
         spelt = name.title()
-        if name in CREDENTIALS:
+        if is_secret_header(name):
             secrets.append(f"{spelt}: file:{file_name(name)}")
             mend = "holds a secret, which is never configuration: put its value into the file that secret_headers names"
             notices.changed(line, f"header {spelt}", mend)

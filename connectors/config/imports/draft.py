@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from connectors.config.imports.notices import Notices
+from connectors.config.imports.telling import may_hold_secret
 from schemas.config import BoundTo, ConfigEntity, Kind, Setting
 from schemas.identifiers import EntityId
 from schemas.inventory.entities import Entities, Name
@@ -95,6 +96,9 @@ class Draft:
         given: dict[str, Setting] = {}
         for name, value in item.settings.items():
             setting = read(table.by_name[name], value)
+            if item.kind is Kind.MONITOR and may_hold_secret(str(value)):
+                mend = "every view shows it: if it is a secret, move it into secret_headers, or take it out"
+                self.notices.changed(item.line, f"{what}: {name}", mend)
             if _BYTES.search(str(value)):
                 setting = Unfit(f"{name} holds bytes that are no text")
             if isinstance(setting, Unfit):

@@ -15,7 +15,7 @@ from connectors.config.imports.draft import Given
 from connectors.config.imports.haproxy_lines import Line, written_bytes
 from connectors.config.imports.notices import Notices
 from connectors.config.imports.patterns import tell_pattern
-from schemas.parameters.reading import CREDENTIALS
+from connectors.config.imports.telling import is_secret_header
 
 CODES = range(100, 600)
 ASIDE = frozenset({"send-state", "comment", "set-var", "set-var-fmt", "unset-var"})
@@ -115,7 +115,7 @@ def _take_version(version: str, line: int, notices: Notices) -> None:
 
 
 def _take_header(request: Request, name: str, value: str, line: int, notices: Notices) -> None:
-    if name.lower() in CREDENTIALS:
+    if is_secret_header(name):
         request.secrets.append(name)
         mend = "holds a secret, which is never configuration: put its value into the file that secret_headers names"
         notices.changed(line, f"header {name}", mend)

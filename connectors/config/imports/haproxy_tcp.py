@@ -17,8 +17,8 @@ from connectors.config.imports.haproxy_http import Request, expectation, take_co
 from connectors.config.imports.haproxy_lines import Line, written_bytes
 from connectors.config.imports.notices import Notices
 from connectors.config.imports.patterns import in_order, tell_pattern
+from connectors.config.imports.telling import logs_in
 
-LOGIN = re.compile(r"\s*(AUTH|PASS|LOGIN|USER)\b", re.IGNORECASE)
 REDIS_ROLE = re.compile(r"role:(master|slave)", re.IGNORECASE)
 NEVER_READ = frozenset({"comment", "set-var", "set-var-fmt", "unset-var"})
 
@@ -111,7 +111,7 @@ def _redis(steps: Sequence[Said], name: str, notices: Notices) -> dict[str, Give
     role = next((found for step in steps if (found := REDIS_ROLE.search(step.text))), None)
     if role:
         said["redis_role"] = "MASTER" if role[1].lower() == "master" else "REPLICA"
-    login = next((step for step in steps if step.kind == "send" and LOGIN.match(step.text)), None)
+    login = next((step for step in steps if step.kind == "send" and logs_in(step.text)), None)
     if login:
         said["password_ref"] = f"file:{name}"
         if len(login.text.split()) > 2:
@@ -134,10 +134,10 @@ def _content(steps: Sequence[Said], notices: Notices) -> dict[str, Given]:
         return {"type": "TCP"}
     said: dict[str, Given] = {"type": "TCP-ECV"}
     sent = [step for step in steps if step.kind == "send"]
-    for step in (step for step in sent if LOGIN.match(step.text)):
+    for step in (step for step in sent if logs_in(step.text)):
         mend = "may hold a secret, which is never configuration: it is not sent; bind a monitor of a type that logs in"
         notices.lost(step.line, "a tcp-check that logs in", mend)
-    text = "".join(written_bytes(step.text) for step in sent if not LOGIN.match(step.text))
+    text = "".join(written_bytes(step.text) for step in sent if not logs_in(step.text))
     if text:
         said["send"] = text
     if len(sent) > 1:

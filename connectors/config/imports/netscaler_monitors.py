@@ -15,8 +15,8 @@ from connectors.config.imports.draft import Given
 from connectors.config.imports.haproxy_tls import file_name
 from connectors.config.imports.netscaler_lines import Command, escapes
 from connectors.config.imports.notices import Notices
+from connectors.config.imports.telling import is_secret_header, logs_in, may_hold_secret
 from schemas.parameters.monitors import MONITOR_TYPES
-from schemas.parameters.reading import CREDENTIALS
 
 ANY_STATUS = ("100-599",)
 WORDS_OF_UNITS = {"": "s", "sec": "s", "msec": "ms", "min": "min", "s": "s", "ms": "ms"}
@@ -84,7 +84,6 @@ PLAIN: Mapping[str, str] = {
     "filename": "file_name",
     "username": "user_name",
     "scriptname": "script_name",
-    "scriptargs": "script_args",
     "basedn": "base_dn",
     "binddn": "bind_dn",
     "filter": "filter",
@@ -203,7 +202,7 @@ def _settings_of(said: Said) -> dict[str, Given]:
         return READERS[name](said)
     if name in ("secure", "action", "metrictable"):
         return {}
-    what, mend = f"-{name} {value[:40]}".rstrip(), "has no counterpart: it is left out"
+    what, mend = f"-{name}", "has no counterpart: it is left out"
     if name in NO_PART or value.upper() in ("", "NO", "NONE", "DISABLED"):
         said.notices.note(said.monitor.lines[name], f"a monitor's {what}", mend)
     else:
@@ -223,6 +222,10 @@ def _method_first(request: str) -> str:
 def _send(said: Said) -> dict[str, Given]:
     r"""Of HTTP a request line, perhaps with version and headers after it; else bytes."""
     if not said.ours.startswith("HTTP"):
+        if logs_in(said.value):
+            mend = "may log in with a secret, which is never configuration: bind a monitor of a type that logs in"
+            said.notices.lost(said.monitor.lines["send"], f"monitor {said.monitor.name}: -send", mend)
+            return {}
         return {"send": escapes(said.value)} if said.value else {}
     first, *headers = _lines(said.value)
     return {"send": _method_first(first)} | _header_settings(said, headers)
@@ -240,7 +243,7 @@ def _header_settings(said: Said, lines: Sequence[str]) -> dict[str, Given]:
     plain, secret = [], []
     for header in filter(None, (one.strip() for one in lines)):
         name, colon, _ = header.partition(":")
-        if name.lower() in CREDENTIALS:
+        if is_secret_header(name):
             secret.append(f"{name}: file:{file_name(said.monitor.name)}.{name.lower()}")
             mend = "holds a secret, which is never configuration: put its value into the file that secret_headers names"
             said.changed(f"header {name}", mend)
@@ -250,6 +253,14 @@ def _header_settings(said: Said, lines: Sequence[str]) -> dict[str, Given]:
             said.changed(f"header {header[:40]}", "is no header: left out")
     settings: dict[str, Given] = {"custom_headers": tuple(plain)} if plain else {}
     return settings | ({"secret_headers": tuple(secret)} if secret else {})
+
+
+def _arguments(said: Said) -> dict[str, Given]:
+    if may_hold_secret(said.value):
+        mend = "may hold a secret, which is never configuration: give the script a file of the node to read it from"
+        said.changed("-scriptArgs", mend)
+        return {}
+    return {"script_args": said.value}
 
 
 def _profile(said: Said) -> dict[str, Given]:
@@ -266,4 +277,5 @@ READERS: Mapping[str, Callable[[Said], dict[str, Given]]] = {
     "ipaddress": lambda said: {"ip_address": said.values},
     "lrtm": lambda said: {"lrtm": "yes" if said.value.upper() == "ENABLED" else "no"},
     "netprofile": _profile,
+    "scriptargs": _arguments,
 }

@@ -146,6 +146,12 @@ def test_a_login_is_never_sent_nor_shown() -> None:
     assert "geheim" not in found.text + "".join(found.notices)
 
 
+def test_a_request_that_may_hold_a_secret_stays_and_is_told() -> None:
+    found = backend("option httpchk GET /health?token=abc", SERVER)
+    assert found.monitor("b")["http_request"] == "GET /health?token=abc"
+    assert found.told("changed: monitor b: http_request: every view shows it")
+
+
 def test_what_re2_has_not_is_told() -> None:
     assert backend(HTTP, "http-check expect rstring (?!x)y", SERVER).told("has what RE2 has not")
     assert not backend(HTTP, "http-check expect rstring (?i)y{2}", SERVER).told("RE2")

@@ -43,6 +43,10 @@ def monitor(command: str) -> Imported:
         ("DNS -query a.test -queryType Zone", {"query_type": "ZONE"}),
         ("FTP -userName u -password p", {"type": "FTP", "user_name": "u", "password_ref": "file:m"}),
         ("FTP-EXTENDED -userName u -password p -fileName f", {"type": "FTP", "file_name": "f"}),
+        ("USER -scriptName x.pl -scriptArgs user=a;password=geheim", {"script_args": None}),
+        ('TCP-ECV -send "AUTH geheim" -recv OK', {"send": None, "recv": "OK"}),
+        ("HTTP -secureArgs geheim -kcdAccount geheim", {"type": "HTTP"}),
+        ('HTTP -customHeaders "X-Api-Key: geheim"', {"secret_headers": ("X-Api-Key: file:m.x-api-key",)}),
         ('USER -scriptName x.pl -scriptArgs "a=b c"', {"script_name": "x.pl", "script_args": "a=b c"}),
         ('MYSQL-ECV -userName u -database d -sqlQuery "select 1"', {"type": "MYSQL", "sql_query": "select 1"}),
         ("LDAP -baseDN dc=x -bindDN cn=y -password p", {"type": "LDAP", "bind_dn": "cn=y"}),
@@ -54,7 +58,9 @@ def monitor(command: str) -> Imported:
     ],
 )
 def test_M6_M18_a_monitor(command: str, settings: dict[str, object]) -> None:
-    found = monitor(command).monitor("m")
+    made = monitor(command)
+    assert "geheim" not in made.text + "".join(made.notices)
+    found = made.monitor("m")
     assert {name: found.get(name) for name in settings} == {
         name: ("Cookie: file:m.cookie",) if value == ("cookie: file:m.cookie",) else value
         for name, value in settings.items()
