@@ -18,7 +18,7 @@ import typer
 
 from schemas.config import ConfigCommand, ConfigResult
 from schemas.topics import DEFAULT_CLUSTER
-from streams.cli.output import ExitCode, Output, OutputOption, fail, note, print_data
+from streams.cli.output import ExitCode, Output, OutputOption, fail, note, print_data, progress
 from streams.cli.sending import (
     BootstrapOption,
     ClusterOption,
@@ -67,7 +67,7 @@ def apply(
     if dry_run or not found.steps:
         _end(found, result, output, dry_run)
         return
-    _progress(f"sending {len(found.steps):,} operations ...")
+    progress(f"sending {len(found.steps):,} operations ...")
     with answered():
         answer = _sent(sending, found)
     _refuse(answer, name, output)
@@ -82,7 +82,7 @@ def _document(file: Path, name: str) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{name} cannot be read: {error}")
     if len(text) > 200_000:
-        _progress(f"reading {name} ...")
+        progress(f"reading {name} ...")
     document = read_document(text)
     if document.faults:
         for fault in document.faults:
@@ -163,9 +163,3 @@ def _end(found: Difference, result: ConfigResult | None, output: Output, dry_run
     steps = [{"sign": step.sign, "text": step.text, "line": step.operation.line} for step in found.steps]
     told = result_data(result) if result is not None and not dry_run else {"accepted": True}
     print_data({**told, "dry_run": dry_run, "left_alone": found.left_alone, "steps": steps}, output)
-
-
-def _progress(message: str) -> None:
-    """A line on a terminal only."""
-    if sys.stderr.isatty():
-        note(message)

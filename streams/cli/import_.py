@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from streams.cli.output import ExitCode, fail, note
+from streams.cli.output import ExitCode, fail, note, progress
 
 if TYPE_CHECKING:
     from connectors.config.imports import Draft, Notice
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "yaml")
 CHARACTERS = 64 * 1024 * 1024
 """A larger file is refused: what comes of it could not be applied anyway."""
+
+LONG = 200_000
+"""Bytes from which it takes seconds, and somebody who waits is told."""
 
 FileArgument = Annotated[Path, typer.Argument(help="The file to read; - reads standard input.", show_default=False)]
 OutOption = Annotated[
@@ -88,6 +91,8 @@ def _drafted(dialect: str, file: Path, name: str) -> tuple[Draft, Entities]:
         fail(f"{name} cannot be read: {error.strerror or error}")
     if len(data) > CHARACTERS:
         fail(f"{name} has {len(data):,} bytes, at most {CHARACTERS:,} are read: import it in parts")
+    if len(data) > LONG:
+        progress(f"reading {name} ...")
     try:
         draft = DIALECTS[dialect](data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n"))
     except NotThis as fault:

@@ -52,6 +52,12 @@ def note(message: str) -> None:
     print(message, file=sys.stderr)
 
 
+def progress(message: str) -> None:
+    """A line about work that takes long, for a person who waits; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        note(message)
+
+
 def fail(message: str, code: ExitCode = ExitCode.REFUSED) -> NoReturn:
     """Tell why on standard error and end with the code."""
     print(f"error: {message}", file=sys.stderr)
