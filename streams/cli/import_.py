@@ -41,10 +41,16 @@ app = typer.Typer(no_args_is_help=True, help="Read another system's configuratio
 
 @app.command("haproxy")
 def haproxy(
-    file: FileArgument, out: OutOption = None, strict: StrictOption = False, quiet: QuietOption = False
+    file: FileArgument,
+    out: OutOption = None,
+    strict: StrictOption = False,
+    quiet: QuietOption = False,
+    mapping: Annotated[
+        Path | None, typer.Option("--map", help="Write here which server is which service, for feed haproxy-runtime.")
+    ] = None,
 ) -> None:
     """haproxy.cfg: each server that is checked becomes a service, each backend a vserver."""
-    _import("haproxy", file, out, strict, quiet)
+    _import("haproxy", file, out, strict, quiet, mapping)
 
 
 @app.command("netscaler")
@@ -63,7 +69,7 @@ def consul_esm(
     _import("consul-esm", file, out, strict, quiet)
 
 
-def _import(dialect: str, file: Path, out: Path | None, strict: bool, quiet: bool) -> None:
+def _import(dialect: str, file: Path, out: Path | None, strict: bool, quiet: bool, mapping: Path | None = None) -> None:
     if out is not None and out.name in FORMATS and out.parent == Path():
         fail("-o is the file to write, which is always YAML: call it cluster.yaml", ExitCode.USAGE)
     name = "standard input" if str(file) == "-" else str(file)
@@ -73,6 +79,8 @@ def _import(dialect: str, file: Path, out: Path | None, strict: bool, quiet: boo
     for one in notices:
         note(f"{name}:{one.where}: {one.loss.value}: {one.what}: {one.mend}")
     _give_out(text, out)
+    if mapping is not None:
+        _give_out("".join(_map_lines(draft, entities, Path(name).name)), mapping)
     counts = Counter(one.loss.value for one in notices)
     kinds = Counter(entity.kind for entity in entities.by_id.values())
     made = ", ".join(f"{count:,} {_noun(kind, count)}" for kind, count in kinds.items()) or "nothing"
@@ -131,6 +139,16 @@ def _head(dialect: str, name: str, notices: Sequence[Notice]) -> Iterator[str]:
     for one in notices:
         if one.loss.value != "note":
             yield f"# {one.where}: {one.loss.value}: {_line(one.what)}: {_line(one.mend)}\n"
+
+
+def _map_lines(draft: Draft, entities: Entities, name: str) -> Iterator[str]:
+    """Which server of HAProxy is which service, a line for each: what `watchbill feed haproxy-runtime --map` reads."""
+    from schemas.config import Kind
+
+    yield f"# Servers of {_line(name)} as services. Take `check` away from their lines there: one is to say.\n"
+    for server, service in sorted(draft.servers.items()):
+        if entities.find(Kind.SERVICE, service) is not None:
+            yield f"{server}={service}\n"
 
 
 def _line(text: str) -> str:

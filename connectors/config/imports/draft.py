@@ -53,6 +53,8 @@ class Draft:
 
     notices: Notices = field(default_factory=Notices)
     items: dict[Name, Item] = field(default_factory=dict)
+    servers: dict[str, str] = field(default_factory=dict)
+    """How the other system calls a service, where it can be told of its state (HAProxy's `backend/server`) -> ours."""
 
     def add(self, kind: Kind, wanted: str, line: int, settings: Mapping[str, Given]) -> Item:
         """A new entity, called as wanted if that is free and allowed."""

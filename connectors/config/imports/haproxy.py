@@ -28,6 +28,7 @@ PROTOCOLS = {("http", False): "HTTP", ("http", True): "SSL", ("tcp", False): "TC
 HEALTHY = frozenset({"server", "default-server", "server-template", "balance", "mode", "bind", "source", *RULES})
 """Keywords of a section that are read."""
 HEAVIEST = 100
+CHECKS_NOBODY = "checks nobody: no server of its section has check"
 
 
 @dataclass(slots=True)
@@ -109,8 +110,18 @@ class _Reader:
             probes = checks.probes(file_name(section.name), self.notices)
             for server in found:
                 server.probes = probes if server.options.has("check") else []
+        else:
+            self._tell_unused(section)
         if found:
             self._vserver(section, found)
+
+    def _tell_unused(self, section: Section) -> None:
+        """Lines about checks where no server is checked."""
+        for line in section.lines[section.inherited :]:
+            if line.first in RULES or (line.first == "option" and line.words[1:2] and line.words[1] in ASKING):
+                self.notices.note(
+                    line.number, " ".join(line.words[:2]), "checks nobody: no server of its section has check"
+                )
 
     def _server(self, section: Section, line: Line, defaults: Options) -> Server | None:
         template = line.first == "server-template"
@@ -136,6 +147,8 @@ class _Reader:
             self.notices.note(line.number, "a server without check", "counts as UP, as in HAProxy (health_monitor: no)")
         server.service = self.draft.add(Kind.SERVICE, f"{section.name}.{name}", line.number, settings).name
         self.servers[(section.name, name)] = server
+        if not options.has("track"):
+            self.draft.servers[f"{section.name}/{name}"] = server.service
         return server
 
     def _vserver(self, section: Section, servers: list[Server]) -> None:

@@ -42,10 +42,14 @@ class Checks:
 
     def probes(self, name: str, notices: Notices) -> list[Probe]:
         """The probes of every server that is checked; `name` is for references to secrets."""
+        kind = self.option.words[1] if self.option else "tcp"
+        wanted = [rule for rule in self.own_rules or self.rules if RULES[rule.first] == kind]
+        for rule in self.own_rules:
+            if RULES[rule.first] != kind:
+                what, mend = " ".join(rule.words[:2]), f"is not used, there as here: the check is option {kind}"
+                notices.note(rule.number, what, mend)
         if self.option is None:
             return [Probe(0, {"type": "TCP"})]
-        kind = self.option.words[1]
-        wanted = [rule for rule in self.own_rules or self.rules if RULES[rule.first] == kind]
         if kind == "httpchk":
             requests, trofs = requests_of(self.option, wanted, notices)
             return [Probe(one.line, one.settings(name, trofs), one.over_tls, one.server_name) for one in requests]

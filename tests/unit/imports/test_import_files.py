@@ -147,3 +147,12 @@ def test_the_verb_ends_with_1_for_a_loss_only_where_it_is_strict(tmp_path: Path)
 def test_the_verb_tells_the_mend(arguments: list[str], code: int, message: str) -> None:
     ran = CliRunner().invoke(app, arguments, input="hello\n")
     assert (ran.exit_code, message in ran.stderr) == (code, True), ran.stderr
+
+
+def test_the_verb_writes_which_server_is_which_service(tmp_path: Path) -> None:
+    config, mapping = tmp_path / "haproxy.cfg", tmp_path / "servers.map"
+    servers = ("s 10.0.0.1:80 check", "t 10.0.0.2:80 track s", "u /run/x.sock check", "v 10.0.0.4:80")
+    config.write_text("backend b\n" + "".join(f"  server {server}\n" for server in servers))
+    ran = CliRunner().invoke(app, ["haproxy", str(config), "--map", str(mapping), "--quiet"])
+    assert ran.exit_code == 0, ran.output
+    assert [line for line in mapping.read_text().splitlines() if not line.startswith("#")] == ["b/s=b.s", "b/v=b.v"]

@@ -244,3 +244,13 @@ def test_bytes_that_are_no_text_come_out_as_they_went_in() -> None:
     found = backend("option tcp-check", "tcp-check send-binary 00ff0a5c", "tcp-check expect binary c3a9", SERVER)
     assert escaped_bytes(str(found.monitor("b")["send"])) == b"\x00\xff\n\\"
     assert escaped_bytes(str(found.monitor("b")["recv"])) == b"\xc3\xa9"
+
+
+def test_lines_about_checks_that_check_nobody_are_told() -> None:
+    found = backend("option httpchk GET /", "http-check expect status 200", "server s 10.0.0.1:80")
+    assert found.told("note: option httpchk, http-check expect: checks nobody")
+    found = backend("option httpchk GET /", "tcp-check expect string x", SERVER)
+    assert found.told("note: tcp-check expect: is not used, there as here: the check is option httpchk")
+    found = backend("tcp-check expect string x", SERVER)
+    assert found.monitor("b")["type"] == "TCP"
+    assert found.told("note: tcp-check expect: is not used")
