@@ -121,4 +121,4 @@ class Digests:
 
 def packed(digests: Sequence[Digest]) -> tuple[tuple[int, ...], bytes]:
     """As a heartbeat carries them: the offsets, and eight bytes for each."""
-    return tuple([one.offset for one in digests]), b"".join([one.value.to_bytes(8, "big") for one in digests])
+    return tuple([one.offset for one in digests]), pack(f">{len(digests)}Q", *[one.value for one in digests])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from struct import unpack_from
 
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import PARTITIONS, NodeId
@@ -35,6 +36,7 @@ class Convergence:
     def __init__(self, partitions: int = PARTITIONS) -> None:
         self._told: list[dict[int, dict[NodeId, int]]] = [{} for _ in range(partitions)]
         self._last: dict[NodeId, NodeStatus] = {}
+        self._pairs: dict[NodeId, list[tuple[int, int]]] = {}
 
     def take(self, status: NodeStatus) -> None:
         """The next heartbeat of a node."""
@@ -42,9 +44,11 @@ class Convergence:
         self._last[status.node_id] = status
         if before is not None and (before.digests, before.digest_offsets) == (status.digests, status.digest_offsets):
             return
-        for partition, offset, digest in digests_of(status):
-            if partition < len(self._told):
-                self._note(self._told[partition], offset, status.node_id, digest)
+        known = self._pairs.get(status.node_id, [])
+        pairs = self._pairs[status.node_id] = pairs_of(status)
+        for partition, (told, pair) in enumerate(zip(self._told, pairs, strict=False)):
+            if partition >= len(known) or known[partition] != pair:
+                self._note(told, *pair, status.node_id)
 
     def living(self) -> list[NodeStatus]:
         """The last heartbeats of nodes that still beat."""
@@ -71,15 +75,18 @@ class Convergence:
         return found
 
     @staticmethod
-    def _note(told: dict[int, dict[NodeId, int]], offset: int, node: NodeId, digest: int) -> None:
+    def _note(told: dict[int, dict[NodeId, int]], offset: int, digest: int, node: NodeId) -> None:
         told.setdefault(offset, {})[node] = digest
         if len(told) > KEPT_OFFSETS:
             del told[min(told)]
 
 
+def pairs_of(status: NodeStatus) -> list[tuple[int, int]]:
+    """(offset, digest) of each partition as a heartbeat tells them, up to where it was cut short."""
+    count = min(len(status.digests) // DIGEST_BYTES, len(status.digest_offsets))
+    return list(zip(status.digest_offsets, unpack_from(f">{count}Q", status.digests), strict=False))
+
+
 def digests_of(status: NodeStatus) -> Iterator[tuple[int, int, int]]:
-    """(partition, offset, digest) as a heartbeat tells them; nothing where it was cut short."""
-    for partition, offset in enumerate(status.digest_offsets):
-        piece = status.digests[partition * DIGEST_BYTES : (partition + 1) * DIGEST_BYTES]
-        if len(piece) == DIGEST_BYTES:
-            yield partition, offset, int.from_bytes(piece, "big")
+    """(partition, offset, digest), likewise."""
+    return ((partition, *pair) for partition, pair in enumerate(pairs_of(status)))

@@ -18,6 +18,7 @@ from typing import Any
 
 import streams.node.folding as folding_module
 import streams.node.node as node_module
+from connectors.engine.ping_access import PingAccess
 from connectors.kafka.ends import EndOffsets
 from connectors.kafka.log_reader import LogReader
 from connectors.kafka.places import Place
@@ -28,7 +29,7 @@ from schemas.identifiers import EntityId, Partition
 from schemas.topics import CONFIG_COMMANDS, SERVICE_STATES, topic_name
 from streams.agents import fold_agent
 from streams.folding.config.fold import ConfigFold, fold_log
-from streams.node import heartbeat, joining, replicas
+from streams.node import heartbeat, joining, replicas, status
 from streams.node.lease import Lease
 from streams.node.node import Node
 from streams.node.settings import NodeSettings
@@ -247,6 +248,7 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         (folding_module, "recover", recover),
         (folding_module, "SWEEP_EVERY", SWEEP_EVERY),
         (fold_agent, "POLL_S", POLL_S),
+        (status, "ping_access", lambda: PingAccess.NONE),
         (joining, "_wait_ready", wait_ready),
         (joining, "_begin_to_beat", begin_to_beat),
     ]
