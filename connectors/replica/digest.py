@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from struct import pack
 from typing import NamedTuple
 
 from connectors.kafka.places import LogRecord
