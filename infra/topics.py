@@ -10,12 +10,13 @@ notice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
 from infra.errors import BrokerUnreachable, InfraError, TopicsRefused
+from infra.kafka.contact import Contact
 from schemas.topics import TOPICS, VIEWS, Topic, topic_name
 
 DEADLINE_S = 30.0
@@ -112,11 +113,10 @@ class _Admin:
     """The few requests needed of Kafka's admin client, with our errors."""
 
     def __init__(self, bootstrap: str, deadline_s: float) -> None:
-        from confluent_kafka.admin import AdminClient
-
         self.bootstrap = bootstrap
         self.deadline_s = deadline_s
-        self.client = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self.contact = Contact(bootstrap)
+        self.client = self.contact.client
 
     def describe(self, names: Sequence[str]) -> dict[str, Found]:
         """Those of the topics that exist, by name."""
@@ -183,24 +183,6 @@ class _Admin:
             told = error.args[0]
             if told.code() in expected:
                 return EXPECTED
-            raise _unreachable_or_refused(doing, self.bootstrap, told) from error
+            raise self.contact.failure(doing, told) from error
         except TimeoutError as error:
             raise BrokerUnreachable("no answer in time", self.bootstrap, "is the broker up?") from error
-
-
-def _unreachable_or_refused(doing: str, bootstrap: str, told: Any) -> InfraError:
-    from confluent_kafka import KafkaError
-
-    silent: Callable[[int], bool] = (
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TIMED_OUT,
-        KafkaError._RESOLVE,
-    ).__contains__
-    if silent(told.code()):
-        return BrokerUnreachable(
-            f"no Kafka answers ({told.name()})",
-            bootstrap,
-            "start one with `watchbill kafka start`, or give the address of yours with --bootstrap",
-        )
-    return InfraError(f"Kafka does not {doing}: {told.str()}", bootstrap, "grant what is missing, then run it again")

@@ -27,9 +27,22 @@ class Cleanup(Enum):
     COMPACT = "compact"
 
 
+class Role(Enum):
+    """Who a client of Kafka is. A person or a program may be several."""
+
+    NODE = "node"
+    """A Watchbill node."""
+    OPERATOR = "operator"
+    """Who configures: makes the topics, writes commands, reads everything."""
+    READER = "reader"
+    """Who wants to know: a load balancer's replica, `watchbill show`, an alert."""
+
+
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One row: `key` and `records` are for people and for generated documents; the rest is what `init` creates."""
+    """One row: `key` and `records` are for people and for generated documents; `written_by` and `read_by` are what
+    `watchbill acls` grants; the rest is what `init` creates.
+    """
 
     name: str
     key: str
@@ -39,6 +52,8 @@ class Topic:
     retention_ms: int
     record_bytes: int
     settings: Mapping[str, str] = field(default_factory=dict)
+    written_by: Role = Role.NODE
+    read_by: tuple[Role, ...] = (Role.NODE, Role.OPERATOR, Role.READER)
 
     def kafka_settings(self) -> dict[str, str]:
         """The topic's settings as Kafka spells them."""
@@ -53,7 +68,16 @@ class Topic:
 
 _COMPACT_SOON = {"min.cleanable.dirty.ratio": "0.2", "segment.ms": str(HOUR_MS), "delete.retention.ms": str(DAY_MS)}
 
-CONFIG_COMMANDS = Topic("config-commands", "command id", ("ConfigCommand",), 1, Cleanup.DELETE, FOR_EVER, COMMAND_BYTES)
+CONFIG_COMMANDS = Topic(
+    "config-commands",
+    "command id",
+    ("ConfigCommand",),
+    1,
+    Cleanup.DELETE,
+    FOR_EVER,
+    COMMAND_BYTES,
+    written_by=Role.OPERATOR,
+)
 CONFIG_RESULTS = Topic("config-results", "command id", ("ConfigResult",), 1, Cleanup.DELETE, 7 * DAY_MS, COMMAND_BYTES)
 CONFIG_ENTITIES = Topic(
     "config-entities",
@@ -92,6 +116,7 @@ QUARANTINE = Topic(
     Cleanup.DELETE,
     7 * DAY_MS,
     QUARANTINE_VALUE_BYTES + ENTITY_BYTES,
+    read_by=(Role.OPERATOR,),  # bytes that somebody sent who may have meant harm
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -108,6 +133,11 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 DEFAULT_CLUSTER = "watchbill"
+
+
+def group_name(cluster: str) -> str:
+    """The consumer group of a cluster's nodes: who is in it is in the operational view."""
+    return f"{cluster}.watchbill"
 
 
 def topic_name(cluster: str, topic: Topic) -> str:

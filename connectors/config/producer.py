@@ -8,7 +8,6 @@ nodes fold.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
@@ -18,11 +17,12 @@ from typing import Self
 
 from confluent_kafka import KafkaException
 
+from connectors.kafka.faults import rights_mend
 from connectors.kafka.log_reader import LogReader
 from connectors.kafka.places import END, LogRecord, Place
 from connectors.kafka.producer import Delivery, OwnProducer
-from connectors.kafka.settings import KafkaAccess, security_from
-from connectors.replica.base import NotReady
+from connectors.kafka.settings import KafkaAccess
+from connectors.replica.base import NotReady, default_access
 from schemas.codec import decode, encode
 from schemas.config import ConfigCommand, ConfigResult, Operation
 from schemas.parameters.written_secrets import written_secret
@@ -48,7 +48,7 @@ class ConfigProducer:
     """Sends commands one after the other, from one thread. Ends with `close`, or when its `with` block is left."""
 
     def __init__(self, bootstrap: str, cluster: str = DEFAULT_CLUSTER, *, access: KafkaAccess | None = None) -> None:
-        access = access or KafkaAccess(bootstrap, "watchbill-config", security_from(os.environ))
+        access = access or default_access(bootstrap, "watchbill-config")
         self._bootstrap = access.bootstrap
         self._commands = topic_name(cluster, CONFIG_COMMANDS)
         self._answers: dict[str, ConfigResult] = {}
@@ -122,7 +122,8 @@ class ConfigProducer:
         if delivery is None:
             return f"no Kafka broker at {self._bootstrap} took the command within {deadline_s:g} s: is it running?"
         if delivery.error is not None:
-            return f"Kafka did not take the command ({delivery.error}): nothing was changed, as far as can be told"
+            why = f"{delivery.error}{rights_mend(delivery.error)}"
+            return f"Kafka did not take the command ({why}): nothing was changed, as far as can be told"
         return (
             f"no node answered within {deadline_s:g} s: is one running? See `watchbill show node`. "
             f"The command {command_id} stands in the log and takes effect when a node runs"

@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from connectors.engine.frames import FrameKind, FrameReader
+from connectors.kafka.security import ENVIRONMENT_PREFIX
 
 READ_BYTES = 256 * 1024
 COLLECT_S = 0.5
@@ -105,6 +106,11 @@ class EngineProcess:
             self._on_end(self, f"it sent what is no frame: {error}")
 
 
+def _environment() -> dict[str, str]:
+    """The node's, without its login to Kafka: an engine speaks with targets, and has no use for it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(ENVIRONMENT_PREFIX)}
+
+
 def spawn(far: socket.socket, index: int, engines: int, open_sockets: int) -> subprocess.Popen[bytes]:
     """Start an engine that owns `far`."""
     arguments = {"fd": far.fileno(), "index": index, "engines": engines, "open-sockets": open_sockets}
@@ -115,5 +121,5 @@ def spawn(far: socket.socket, index: int, engines: int, open_sockets: int) -> su
         [sys.executable, "-m", "connectors.engine", *flags],
         pass_fds=(far.fileno(),),
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**_environment(), "PYTHONPATH": path},
     )

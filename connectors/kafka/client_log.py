@@ -17,14 +17,22 @@ KINDS = 64
 """Kinds of line remembered. At more, all are forgotten and may be told again."""
 
 _WARNING = 30
+_REFUSALS = ("_AUTHENTICATION", "_SSL")
+_WRONG_PROTOCOL = "incorrect security.protocol"
+"""What the client says of a broker that hangs up on plaintext, among errors of any kind."""
 
 
 class ClientLog:
-    """One client's voice. `log` is what confluent-kafka calls of a logger; `error` is its error callback's text."""
+    """One client's voice. `log` is what confluent-kafka calls of a logger; `error` is its error callback's text.
+
+    `refusal` is why a broker last turned this client away: (error's name, text). A request then only times out, and
+    would look as if nobody was there. Who gets an answer resets it.
+    """
 
     def __init__(self, client_id: str) -> None:
         self._log = structlog.get_logger("watchbill.kafka").bind(client=client_id)
         self._told: dict[str, tuple[float, int]] = {}
+        self.refusal: tuple[str, str] | None = None
 
     def log(self, level: int, template: str, *arguments: Any) -> None:
         """A line of librdkafka: (facility, client, text). Its notices are for its makers, and are left out."""
@@ -35,6 +43,8 @@ class ClientLog:
 
     def error(self, name: str, text: str) -> None:
         """An error event: its name (`_TRANSPORT`) is its kind."""
+        if name in _REFUSALS or _WRONG_PROTOCOL in text:
+            self.refusal = (name, text)
         self._tell(name, "kafka_error", text)
 
     def _tell(self, kind: str, event: str, text: str) -> None:

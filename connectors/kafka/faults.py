@@ -6,8 +6,11 @@ records that are gone, can not, so it stops and keeps what it has. Raising in th
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from enum import Enum
+
+from connectors.kafka.security import CA, MECHANISM, PASSWORD, PROTOCOL, USER, variable
 
 
 class FaultKind(Enum):
@@ -23,6 +26,8 @@ class FaultKind(Enum):
     """The broker answers, but does not serve every partition yet: just created, or a leader just gone. Tried again."""
     REFUSED = "REFUSED"
     """The broker answers, but not with this: rights, or an error of its own. Tried again."""
+    NOT_LET_IN = "NOT_LET_IN"
+    """A broker turned this client away: its login, its certificate or its protocol. Tried again."""
     WRONG_PARTITIONS = "WRONG_PARTITIONS"
     """The topic has not the partitions asked for. Final."""
     TOPIC_RECREATED = "TOPIC_RECREATED"
@@ -54,6 +59,27 @@ def no_answer(bootstrap: str) -> LogFault:
     )
 
 
+def not_let_in(bootstrap: str, name: str, text: str) -> LogFault:
+    """`name` and `text` of the client's error."""
+    return LogFault(FaultKind.NOT_LET_IN, f"Kafka at {bootstrap} does not let this client in: {text}. {_MENDS[name]}")
+
+
+_MENDS = defaultdict(
+    lambda: f"It may expect TLS or a login: check {variable(PROTOCOL)} (SASL_SSL or SSL, mostly) and the port",
+    {
+        "_AUTHENTICATION": f"Check {variable(USER)}, {variable(PASSWORD)} (or …_FILE) and {variable(MECHANISM)}",
+        "_SSL": f"Check {variable(CA)}: the authority that signed the brokers' certificates; and the name asked for",
+    },
+)
+
+
+def rights_mend(text: str) -> str:
+    """What to do about an error of Kafka's, if it is one of rights; else nothing."""
+    if "AUTHORIZATION" not in text.upper():
+        return ""
+    return ". This user lacks a right: `watchbill acls` lists what each role needs, and grants it with --apply"
+
+
 def not_yet(bootstrap: str, why: str) -> LogFault:
     return LogFault(FaultKind.NOT_YET, f"Kafka at {bootstrap} does not serve every partition yet: {why}")
 
@@ -72,7 +98,7 @@ def still_behind(records: int, deadline_s: float) -> LogFault:
 
 
 def refused(what: str, bootstrap: str) -> LogFault:
-    return LogFault(FaultKind.REFUSED, f"Kafka at {bootstrap} refused: {what}")
+    return LogFault(FaultKind.REFUSED, f"Kafka at {bootstrap} refused: {what}{rights_mend(what)}")
 
 
 def wrong_partitions(topic: str, found: int, wanted: int) -> LogFault:

@@ -30,8 +30,10 @@ BATCH_RECORDS = 1_000
 POLL_S = 0.1
 RETRY_S = 0.25
 ASK_S = 1.0
-MISSING_LOOKS = 4
-"""A topic is missing when it was not there so many times in a row: a new one is not known everywhere at once."""
+HOPELESS = frozenset({FaultKind.TOPIC_MISSING, FaultKind.NOT_LET_IN})
+HOPELESS_LOOKS = 4
+"""Such a fault is believed when it was seen so many times in a row: a new topic, or a user just made, is not known
+everywhere at once."""
 SILENT_S = 5.0
 """Longer without a word from Kafka, and the reader is not connected."""
 
@@ -72,7 +74,7 @@ class LogReader:
         self._behind: dict[Place, int] = {}
         self._log, self._voice = structlog.get_logger("watchbill.log_reader"), ClientLog(access.client_id)
         self._fault: LogFault | None = None
-        self._missing_looks = 0
+        self._hopeless_looks = 0
         self._gap: tuple[Place, str] | None = None
         self._contact_s, self._answering = -math.inf, False
         self._caught_up, self._stopping, self._changed = threading.Event(), threading.Event(), threading.Condition()
@@ -121,7 +123,7 @@ class LogReader:
     def wait_ready(self, deadline_s: float) -> LogFault | None:
         """Waits until `ready`. None if it is, else why not.
 
-        A final fault, or a topic that stays missing, ends the wait; anything else is waited for.
+        A final fault, a topic that stays missing or a broker that lets nobody in ends the wait; the rest is waited for.
         """
         with self._changed:
             self._changed.wait_for(lambda: self.ready or self._hopeless(), deadline_s)
@@ -130,7 +132,7 @@ class LogReader:
             return self._fault or self._why_late(deadline_s)
 
     def _hopeless(self) -> bool:
-        return self._fault is not None and (self._fault.final or self._missing_looks >= MISSING_LOOKS)
+        return self._fault is not None and (self._fault.final or self._hopeless_looks >= HOPELESS_LOOKS)
 
     def _why_late(self, deadline_s: float) -> LogFault:
         if not self.connected:
@@ -282,8 +284,8 @@ class LogReader:
 
     def _set_fault(self, fault: LogFault | None) -> None:
         with self._changed:
-            missing = fault is not None and fault.kind is FaultKind.TOPIC_MISSING
-            self._missing_looks = self._missing_looks + 1 if missing else 0
+            hopeless = fault is not None and fault.kind in HOPELESS
+            self._hopeless_looks = self._hopeless_looks + 1 if hopeless else 0
             before, self._fault = self._fault, fault
             self._changed.notify_all()
         if fault is not None and fault != before:

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from connectors.kafka.client_log import ClientLog
 from connectors.kafka.ends import ANSWER_S, answered, ask_offsets
-from connectors.kafka.faults import LogFault, no_answer, not_yet, refused, topic_missing, topic_recreated
+from connectors.kafka.faults import LogFault, no_answer, not_let_in, not_yet, refused, topic_missing, topic_recreated
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
 
@@ -54,6 +54,7 @@ class LogWatch:
     def __init__(self, access: KafkaAccess, topics: Iterable[str], log: ClientLog) -> None:
         self._access = access
         self._topics = sorted(topics)
+        self._log = log
         self._client = AdminClient({**access.admin(), "error_cb": _told_to(log), "logger": log})
         self._asked: tuple[float, dict[str, Future[Any]]] | None = None
 
@@ -67,6 +68,7 @@ class LogWatch:
         answered([*described.values(), *oldest.values(), *ends.values()])
         try:
             topics = {name: future.result() for name, future in described.items()}
+            self._log.refusal = None
             counts = {name: len(topic.partitions) for name, topic in topics.items()}
             there = [place for place in oldest if place.partition < counts[place.topic]]
             return LogBounds(
@@ -100,6 +102,7 @@ class LogWatch:
                     return topic_recreated(name, topic_ids[name], found)
         except KafkaException as error:
             return self._fault(error, futures)
+        self._log.refusal = None
         return asked_s
 
     def _describe(self) -> dict[str, Future[Any]]:
@@ -111,7 +114,9 @@ class LogWatch:
     def _fault(self, error: KafkaException, described: Mapping[str, Future[Any]]) -> LogFault:
         code = error.args[0].code()
         if code in _SILENCE:
-            return no_answer(self._access.bootstrap)
+            refusal = self._log.refusal
+            return not_let_in(self._access.bootstrap, *refusal) if refusal else no_answer(self._access.bootstrap)
+        self._log.refusal = None
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):
             return topic_missing(_missing(described) or ", ".join(self._topics))
         if code in _PASSING:

@@ -1,9 +1,8 @@
 """What every Kafka client of Watchbill is told, with the reason beside each row that differs from librdkafka's default.
 
-Rule: no other module spells a librdkafka property. `KafkaAccess` says where Kafka is and who asks; security
-properties pass through it untouched, from the environment (`WATCHBILL_KAFKA_SASL_MECHANISM` is `sasl.mechanism`) or
-from a caller. Why not one dictionary for all: a producer refuses a consumer's properties with a warning on each
-start.
+Rule: no other module spells a librdkafka property, but for `security`. `KafkaAccess` says where Kafka is and who asks;
+security properties pass through it untouched, from the environment or from a caller. Why not one dictionary for all: a
+producer refuses a consumer's properties with a warning on each start.
 """
 
 from __future__ import annotations
@@ -13,9 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.limits import ENTITY_BYTES
-
-ENVIRONMENT_PREFIX = "WATCHBILL_KAFKA_"
-SECURITY_PROPERTIES = ("security.", "sasl.", "ssl.")
 
 _COMMON: Mapping[str, Any] = {
     # A broker that comes back is found at once: the default waits up to 10 s between attempts.
@@ -34,8 +30,12 @@ _COMMON: Mapping[str, Any] = {
     "log.connection.close": False,
 }
 
+READERS_GROUP = "watchbill-readers"
+"""A name that librdkafka wants, and asks the coordinator for: the right to do so is `watchbill acls`'s to grant."""
+
 _READER: Mapping[str, Any] = {
-    # librdkafka wants a group's name. Nothing is committed and no group is joined: partitions are assigned.
+    # Nothing is committed and no group is joined: partitions are assigned.
+    "group.id": READERS_GROUP,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "enable.partition.eof": True,
@@ -68,15 +68,18 @@ _PRODUCER: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class KafkaAccess:
-    """Where Kafka is (`host:port,host:port`), its client's name, and security properties as Kafka spells them."""
+    """Where Kafka is (`host:port,host:port`), its client's name, and security properties as Kafka spells them.
+
+    They hold secrets, and so are not shown.
+    """
 
     bootstrap: str
     client_id: str
-    security: Mapping[str, str] = field(default_factory=dict)
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def reader(self) -> dict[str, Any]:
         """Properties of a consumer that is assigned partitions."""
-        return {**self._common(), **_READER, "group.id": self.client_id}
+        return {**self._common(), **_READER}
 
     def producer(self) -> dict[str, Any]:
         """Properties of an idempotent producer, without its limits."""
@@ -88,13 +91,3 @@ class KafkaAccess:
 
     def _common(self) -> dict[str, Any]:
         return {**_COMMON, "bootstrap.servers": self.bootstrap, "client.id": self.client_id, **self.security}
-
-
-def security_from(environment: Mapping[str, str]) -> dict[str, str]:
-    """Security properties in an environment, by our prefix. Other variables with the prefix are not ours to read."""
-    found = {
-        name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("_", "."): value
-        for name, value in environment.items()
-        if name.startswith(ENVIRONMENT_PREFIX)
-    }
-    return {name: value for name, value in found.items() if name.startswith(SECURITY_PROPERTIES)}

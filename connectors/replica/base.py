@@ -16,7 +16,8 @@ import structlog
 from connectors.kafka.faults import LogFault
 from connectors.kafka.log_reader import LogReader
 from connectors.kafka.places import BadRecord
-from connectors.kafka.settings import KafkaAccess, security_from
+from connectors.kafka.security import security_from
+from connectors.kafka.settings import KafkaAccess
 from schemas.topics import Topic, topic_name
 
 _LOG = structlog.get_logger("watchbill.replica")
@@ -92,7 +93,7 @@ class Replica:
 
 
 def default_access(bootstrap: str, client_id: str) -> KafkaAccess:
-    """Kafka at an address, with the security properties of this process's environment."""
+    """Kafka at an address, with the security properties of this process's environment. Raises SecurityRefused."""
     return KafkaAccess(bootstrap, client_id, security_from(os.environ))
 
 

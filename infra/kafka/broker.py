@@ -70,12 +70,15 @@ class Broker:
         java_options: Sequence[str] | None = None,
         deadline_s: float = START_DEADLINE_S,
         progress: Callable[[str], None] = lambda _: None,
+        format_options: Sequence[str] = (),
+        answering: Callable[[str, int], bool] = answers,
     ) -> Self:
         """Starts the broker of `data_dir` (made and formatted when empty) and returns once it answers.
 
         `port` None: the one the folder remembers, or a free one, then remembered. `host`: an address of this machine;
         nobody is asked who he is there, so another than the loopback is for networks of a test's own. `settings` are
-        broker properties that win over ours; `java_options` replace those that use the start-up cache. Raises an
+        broker properties that win over ours; `java_options` replace those that use the start-up cache. A broker with
+        logins gets its first ones by `format_options` (`--add-scram`), and is asked by `answering`. Raises an
         InfraError: BrokerRunning, PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an
         error no process is left.
         """
@@ -90,7 +93,10 @@ class Broker:
             write_properties(configuration, properties(data_dir, port, _free_port(HOST), settings or {}, host))
             _roll_log(log_path)
             _format_if_empty(
-                data_dir, java.command(runtime, jars, java.FORMAT_CLASS, java.FORMAT_HEAP_MB, ()), log_path
+                data_dir,
+                java.command(runtime, jars, java.FORMAT_CLASS, java.FORMAT_HEAP_MB, ()),
+                log_path,
+                format_options,
             )
             options = startup_options() if java_options is None else java_options
             arguments = java.command(runtime, jars, java.BROKER_CLASS, heap_mb, [str(configuration)], options)
@@ -101,7 +107,7 @@ class Broker:
             broker = cls(data_dir, known, child)
             try:
                 known.write(data_dir / "broker.pid")
-                _await_answer(child, known, deadline_s)
+                _await_answer(child, known, deadline_s, answering)
                 (data_dir / "port").write_text(str(port), encoding="utf-8")
             except BaseException:  # Ctrl-C too: no process is left without an owner
                 broker.kill()
@@ -199,12 +205,12 @@ def _roll_log(log_path: Path) -> None:
         os.replace(log_path, log_path.with_name(log_path.name + ".1"))
 
 
-def _format_if_empty(data_dir: Path, storage_tool: list[str], log_path: Path) -> None:
+def _format_if_empty(data_dir: Path, storage_tool: list[str], log_path: Path, options: Sequence[str]) -> None:
     """Gives the data folder a cluster id, as Kafka wants it before a first start."""
     if (data_dir / "logs" / "meta.properties").exists():
         return
     cluster_id = "w" + urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]  # a first "-" would look like an option
-    arguments = ["format", "-t", cluster_id, "-c", str(data_dir / "server.properties")]
+    arguments = ["format", "-t", cluster_id, "-c", str(data_dir / "server.properties"), *options]
     child = java.spawn([*storage_tool, *arguments], log_path, data_dir)
     if child.wait() != 0:
         raise BrokerDied(
@@ -214,10 +220,12 @@ def _format_if_empty(data_dir: Path, storage_tool: list[str], log_path: Path) ->
         )
 
 
-def _await_answer(child: subprocess.Popen[bytes], known: PidFile, deadline_s: float) -> None:
+def _await_answer(
+    child: subprocess.Popen[bytes], known: PidFile, deadline_s: float, answering: Callable[[str, int], bool]
+) -> None:
     limit = time.monotonic() + deadline_s
     while child.poll() is None and time.monotonic() < limit:
-        if answers(known.host, known.port):
+        if answering(known.host, known.port):
             return
         time.sleep(POLL_S)
     told = f"ended with code {child.returncode}" if child.returncode is not None else f"silent after {deadline_s:g} s"

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from infra.kafka.broker import Broker
 
 
+ANSWER_S = 5.0
+"""How long `status` waits for a cluster that exists."""
+
+
 class Output(StrEnum):
     """How a verb prints."""
 
@@ -126,12 +130,9 @@ def _facts(broker: Broker) -> dict[str, object]:
 
 
 def _existing_cluster(bootstrap: str) -> dict[str, object]:
-    from infra.kafka.answering import answers
+    from infra.kafka.contact import Contact
     from infra.kafka.locate import EXISTING
 
-    def answering(address: str) -> bool:
-        host, _, port = address.strip().rpartition(":")
-        return answers(host.strip("[]"), int(port or 0))
-
-    state = "running" if any(answering(address) for address in bootstrap.split(",")) else "not answering"
-    return {"kind": EXISTING, "state": state, "bootstrap": bootstrap}
+    silence = Contact(bootstrap).why_silent(ANSWER_S)
+    facts: dict[str, object] = {"kind": EXISTING, "state": "not answering" if silence else "running"}
+    return {**facts, "bootstrap": bootstrap, **({"why": silence} if silence else {})}

@@ -37,6 +37,7 @@ VERBS = (
     VerbRow("demo", "streams.cli.demo", "app", "Kafka, three nodes and some services on this machine, live.", RUN),
     VerbRow("kafka", "streams.cli.kafka", "app", "Start and stop a Kafka of our own.", RUN),
     VerbRow("init", "streams.cli.init", "init", "Create the cluster's topics, or verify them.", RUN),
+    VerbRow("acls", "streams.cli.acls", "acls", "The rights in Kafka that each role needs.", RUN),
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
     VerbRow("completion", "streams.cli.completion", "completion", "Print a completion script for a shell.", RUN),
     VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy.", RUN),
@@ -120,7 +121,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"error: {missing_text(words[0], missing)}", file=sys.stderr)
         sys.exit(ExitCode.REFUSED)
     _quiet_logs()
-    app(words, prog_name="watchbill")
+    try:
+        app(words, prog_name="watchbill")
+    except ValueError as fault:
+        if not _is_security(fault):
+            raise
+        print(f"error: {fault}", file=sys.stderr)
+        sys.exit(ExitCode.REFUSED)
+
+
+def _is_security(fault: ValueError) -> bool:
+    """Whether the settings of Kafka's security contradict themselves; its module is loaded if so, and else not here."""
+    module = sys.modules.get("connectors.kafka.security")
+    return module is not None and isinstance(fault, module.SecurityRefused)
 
 
 def _quiet_logs() -> None:

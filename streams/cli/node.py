@@ -70,6 +70,7 @@ def node(
     host, port = _web_address(web)
     groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
     try:
+        _refuse_security()
         policy = _guard(targets, secrets)
         settings = NodeSettings(
             NodeId(node_id),
@@ -100,6 +101,14 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
     if not port.isdigit():
         raise typer.BadParameter(f"--web {web!r}: give HOST:PORT, such as 127.0.0.1:8080")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
+
+
+def _refuse_security() -> None:
+    """Raises SecurityRefused, a ValueError, now and not where the group is joined after the replay."""
+    from connectors.kafka.security import security_from
+    from streams.faust_app.security import credentials
+
+    credentials(security_from(os.environ))
 
 
 def _guard(targets: Path | None, secrets: Path | None) -> TargetPolicy:

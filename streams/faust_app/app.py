@@ -7,7 +7,8 @@ there are no tables, and falls back to memory for a store it cannot parse.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import faust
@@ -15,8 +16,10 @@ from faust.utils import terminal
 
 from schemas.identifiers import PARTITIONS
 from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS, SERVICE_STATES, topic_name
+from schemas.topics import group_name as group_name  # the app's id, for whoever asks after the group
 from streams.faust_app.assignor import Assignor, Led
 from streams.faust_app.identity import NodeIdentity
+from streams.faust_app.security import credentials
 from streams.tables.replica_store import STORE_URL, Store
 from streams.tables.service_table import ServiceTable
 
@@ -37,6 +40,8 @@ class AppSettings:
     cluster: str
     session_timeout_s: float
     heartbeat_s: float
+    security: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """As `KafkaAccess` has them."""
 
 
 class WatchbillApp(faust.App):  # type: ignore[misc]
@@ -62,6 +67,7 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
     app = WatchbillApp(
         id=group_name(settings.cluster),
         broker=f"watchbill://{settings.bootstrap}",
+        broker_credentials=credentials(settings.security),
         canonical_url=identity.canonical_url(),
         broker_client_id=f"watchbill-{identity.node_id}",
         store=STORE_URL,
@@ -97,11 +103,6 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
     app.state_outbox = outbox
     app.assignor.on_led = on_led
     return app
-
-
-def group_name(cluster: str) -> str:
-    """The consumer group of a cluster's nodes: who is in it is in the operational view."""
-    return f"{cluster}.watchbill"
 
 
 def build_web(host: str, port: int) -> Any:

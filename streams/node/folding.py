@@ -119,6 +119,7 @@ class Folding:
             settings.cluster,
             settings.session_timeout_s,
             settings.group_heartbeat_s,
+            host.access.security,
         )
         app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
         table = state_table(app, settings.cluster)

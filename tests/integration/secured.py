@@ -1,0 +1,124 @@
+"""A real broker that lets nobody in without a login over TLS, and grants nothing that no ACL allows.
+
+Rule: as an operator would set it up: SASL_SSL with SCRAM-SHA-512, a certificate authority of one's own, Kafka's
+StandardAuthorizer, a user a role, and their rights from `watchbill acls --apply`. One user is the administrator of that
+Kafka, and none of Watchbill's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from connectors.kafka.security import security_from
+from connectors.kafka.settings import KafkaAccess
+from infra.kafka.broker import Broker
+from tests.unit.engine.authority import Identity, authority, identity
+
+ADMIN = "kafka-admin"
+NODE, OPERATOR, READER = "watchbill-node", "watchbill-operator", "watchbill-reader"
+"""The names that `watchbill acls` uses where none are given."""
+ANSWER_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """Where the broker is, the file of its authority, and the folder with each user's password in a file of its own."""
+
+    bootstrap: str
+    authority_path: Path
+    passwords: Path
+
+    def environment(self, user: str, **other: str) -> dict[str, str]:
+        """What an operator sets for a program of this user; `other` variables win, and an empty one is not set."""
+        usual = {
+            "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "WATCHBILL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "WATCHBILL_KAFKA_SASL_USERNAME": user,
+            "WATCHBILL_KAFKA_SASL_PASSWORD_FILE": str(self.passwords / user),
+            "WATCHBILL_KAFKA_SSL_CA_LOCATION": str(self.authority_path),
+        }
+        return {name: value for name, value in {**usual, **other}.items() if value}
+
+    def access(self, user: str) -> KafkaAccess:
+        """The same for a program that is given its access."""
+        return KafkaAccess(self.bootstrap, f"test-{user}", security_from(self.environment(user)))
+
+    def password(self, user: str) -> str:
+        """In plain, to look for where it must not be."""
+        return (self.passwords / user).read_text(encoding="utf-8").strip()
+
+
+@contextmanager
+def secured(folder: Path) -> Iterator[Secured]:
+    """The broker, with a user for each role and no rights granted yet."""
+    passwords = folder / "passwords"
+    passwords.mkdir(mode=0o700)
+    for user in (ADMIN, NODE, OPERATOR, READER):
+        (passwords / user).write_text(f"{user}-kept-secret\n", encoding="utf-8")
+    root = authority("a test's authority")
+    authority_path = folder / "authority.pem"
+    authority_path.write_text(root.pem, encoding="utf-8")
+    unknown = Secured("", authority_path, passwords)
+
+    def answering(host: str, port: int) -> bool:
+        access = replace(unknown, bootstrap=f"{host}:{port}").access(ADMIN)
+        try:
+            return bool(AdminClient({**access.admin(), "log_level": 0}).list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    with Broker.start(
+        folder / "kafka",
+        settings=_settings(_key_store(identity("kafka", root), folder / "kafka.pem"), unknown),
+        format_options=("--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={unknown.password(ADMIN)}]"),
+        answering=answering,
+    ) as broker:
+        made = replace(unknown, bootstrap=broker.bootstrap)
+        _add_users(made)
+        yield made
+
+
+def _settings(key_store: Path, made: Secured) -> Mapping[str, str]:
+    login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+    return {
+        "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:PLAINTEXT",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
+        "listener.name.client.scram-sha-512.sasl.jaas.config": (
+            f'{login} username="{ADMIN}" password="{made.password(ADMIN)}";'
+        ),
+        "listener.name.client.ssl.keystore.type": "PEM",
+        "listener.name.client.ssl.keystore.location": str(key_store),
+        "listener.name.client.ssl.truststore.type": "PEM",
+        "listener.name.client.ssl.truststore.location": str(made.authority_path),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        # The controller's listener is on the loopback and has no login: its requests are the broker's own.
+        "super.users": f"User:{ADMIN};User:ANONYMOUS",
+    }
+
+
+def _key_store(server: Identity, path: Path) -> Path:
+    key = server.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path.write_text(key + server.pem, encoding="utf-8")
+    return path
+
+
+def _add_users(made: Secured) -> None:
+    admin = AdminClient({**made.access(ADMIN).admin(), "log_level": 0})
+    kind = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    users = (NODE, OPERATOR, READER)
+    wanted = [UserScramCredentialUpsertion(user, kind, made.password(user).encode()) for user in users]
+    for future in admin.alter_user_scram_credentials(wanted).values():
+        future.result(ANSWER_S)
