@@ -16,7 +16,7 @@ from itertools import groupby
 from connectors.kafka.settings import READERS_GROUP
 from infra.errors import BrokerUnreachable
 from infra.kafka.contact import Contact
-from schemas.topics import TOPICS, Role, group_name, topic_name
+from schemas.topics import FRAMED_STATES, TOPICS, Role, group_name, topic_name
 
 DEADLINE_S = 30.0
 
@@ -93,10 +93,10 @@ def grant(bootstrap: str, wanted: Sequence[Acl], deadline_s: float = DEADLINE_S)
 
 def _rights(cluster: str, role: Role) -> Iterator[tuple[str, Resource, str, bool]]:
     """Read and Write imply Describe."""
-    for topic in TOPICS:
+    for topic in (*TOPICS, FRAMED_STATES):
         if role in topic.read_by:
             yield "Read", Resource.TOPIC, topic_name(cluster, topic), False
-    for topic in TOPICS:
+    for topic in (*TOPICS, FRAMED_STATES):
         if topic.written_by is role:
             yield "Write", Resource.TOPIC, topic_name(cluster, topic), False
     yield "Describe", Resource.GROUP, READERS_GROUP, False
@@ -105,6 +105,9 @@ def _rights(cluster: str, role: Role) -> Iterator[tuple[str, Resource, str, bool
     if role is Role.OPERATOR:  # `watchbill init` and `doctor`
         yield "Create", Resource.TOPIC, f"{cluster}.", True
         yield "DescribeConfigs", Resource.TOPIC, f"{cluster}.", True
+    if role is Role.FEED:  # it makes its topic
+        yield "Create", Resource.TOPIC, topic_name(cluster, FRAMED_STATES), False
+        yield "DescribeConfigs", Resource.TOPIC, topic_name(cluster, FRAMED_STATES), False
 
 
 def _c_name(operation: str) -> str:

@@ -27,7 +27,9 @@ EXPECTED = object()  # what a request gives whose Kafka error was foreseen
 
 @dataclass(frozen=True, slots=True)
 class TopicsReport:
-    """What `init` did. Names are full (`watchbill.views`); `views_id` is Kafka's UUID of the views topic, as text."""
+    """What `init` did. Names are full (`watchbill.views`); `views_id` is Kafka's UUID of the views
+    topic, as text; empty where that was not asked for.
+    """
 
     cluster: str
     created: tuple[str, ...]
@@ -69,7 +71,7 @@ def init(
         cluster=cluster,
         created=missing,
         verified=tuple(name for name in wanted if name not in missing),
-        views_id=found[topic_name(cluster, VIEWS)].topic_id,
+        views_id=found[views].topic_id if (views := topic_name(cluster, VIEWS)) in found else "",
     )
 
 

@@ -36,6 +36,12 @@ class Role(Enum):
     """Who configures: makes the topics, writes commands, reads everything."""
     READER = "reader"
     """Who wants to know: a load balancer's replica, `watchbill show`, an alert."""
+    FEED = "feed"
+    """`watchbill feed confluent`: reads states, and writes them in another framing."""
+
+
+EVERYBODY = (Role.NODE, Role.OPERATOR, Role.READER)
+"""The roles that each cluster has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ class Topic:
     record_bytes: int
     settings: Mapping[str, str] = field(default_factory=dict)
     written_by: Role = Role.NODE
-    read_by: tuple[Role, ...] = (Role.NODE, Role.OPERATOR, Role.READER)
+    read_by: tuple[Role, ...] = EVERYBODY
 
     def kafka_settings(self) -> dict[str, str]:
         """The topic's settings as Kafka spells them."""
@@ -104,6 +110,7 @@ SERVICE_STATES = Topic(
     FOR_EVER,
     ENTITY_BYTES,
     _COMPACT_SOON,
+    read_by=(*EVERYBODY, Role.FEED),
 )
 SERVICE_TRANSITIONS = Topic(
     "service-transitions", "service id", ("ServiceTransition",), PARTITIONS, Cleanup.DELETE, 30 * DAY_MS, ENTITY_BYTES
@@ -118,6 +125,20 @@ QUARANTINE = Topic(
     QUARANTINE_VALUE_BYTES + ENTITY_BYTES,
     read_by=(Role.OPERATOR,),  # bytes that somebody sent who may have meant harm
 )
+
+FRAMED_STATES = Topic(
+    "service-states-confluent",
+    "service id",
+    ("ServiceState",),
+    PARTITIONS,
+    Cleanup.COMPACT,
+    FOR_EVER,
+    ENTITY_BYTES,
+    _COMPACT_SOON,
+    written_by=Role.FEED,
+    read_by=(Role.OPERATOR, Role.READER, Role.FEED),
+)
+"""Not one of TOPICS: `watchbill feed confluent` makes it, where it is wanted."""
 
 TOPICS: tuple[Topic, ...] = (
     CONFIG_COMMANDS,

@@ -122,7 +122,8 @@ class ConfigProducer:
         if delivery is None:
             return f"no Kafka broker at {self._bootstrap} took the command within {deadline_s:g} s: is it running?"
         if delivery.error is not None:
-            why = f"{delivery.error}{rights_mend(delivery.error)}"
+            said = self._producer.replaced_because or delivery.error
+            why = f"{said}{rights_mend(said)}"
             return f"Kafka did not take the command ({why}): nothing was changed, as far as can be told"
         return (
             f"no node answered within {deadline_s:g} s: is one running? See `watchbill show node`. "

@@ -18,7 +18,7 @@ KINDS = 64
 
 _WARNING = 30
 _REFUSALS = ("_AUTHENTICATION", "_SSL")
-_WRONG_PROTOCOL = "incorrect security.protocol"
+_WRONG_PROTOCOL = "security.protocol"
 """What the client says of a broker that hangs up on plaintext, among errors of any kind."""
 
 

@@ -106,6 +106,7 @@ class LogWatch:
         return asked_s
 
     def _describe(self) -> dict[str, Future[Any]]:
+        self._client.poll(0)  # the error callback runs in here and nowhere else
         futures: dict[str, Future[Any]] = self._client.describe_topics(
             TopicCollection(self._topics), request_timeout=ANSWER_S
         )
@@ -113,6 +114,7 @@ class LogWatch:
 
     def _fault(self, error: KafkaException, described: Mapping[str, Future[Any]]) -> LogFault:
         code = error.args[0].code()
+        self._client.poll(0)
         if code in _SILENCE:
             refusal = self._log.refusal
             return not_let_in(self._access.bootstrap, *refusal) if refusal else no_answer(self._access.bootstrap)

@@ -76,6 +76,8 @@ class OwnProducer:
         self._broken: str | None = None
         self._looked_at_s = 0.0
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
+        self.replaced_because: str | None = None
+        """Why a client was last given up: what waited in it was dropped, and says only that."""
         self._client = self._new_client()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"producer-{access.client_id}", daemon=True)
@@ -133,6 +135,7 @@ class OwnProducer:
             old, self._client = self._client, self._new_client()
             self._broken = None
             self.replaced += 1
+            self.replaced_because = reason
         self._log.warning("producer_replaced", reason=reason, dropped=len(old))
         old.purge()
         old.flush(1.0)

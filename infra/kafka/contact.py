@@ -40,6 +40,7 @@ class Contact:
         """The error to raise for what Kafka's client told (a KafkaError) while `doing`, such as `create NAME`."""
         from confluent_kafka import KafkaError
 
+        self.client.poll(0)  # the error callback runs in here and nowhere else
         silent = {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
         if told.code() not in silent | {KafkaError._AUTHENTICATION, KafkaError._SSL}:
             fix = "grant what is missing (`watchbill acls` lists it), then run it again"

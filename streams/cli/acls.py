@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.topics import DEFAULT_CLUSTER, Role
+from schemas.topics import DEFAULT_CLUSTER, EVERYBODY, Role
 from streams.cli.output import Output, OutputOption, note, print_data
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 
@@ -19,11 +19,14 @@ NodeOption = Annotated[list[str] | None, typer.Option("--node", help="Principal 
 OperatorOption = Annotated[list[str] | None, typer.Option("--operator", help="Who configures; repeatable.")]
 ReaderOption = Annotated[list[str] | None, typer.Option("--reader", help="Who only reads states; repeatable.")]
 
+FeedOption = Annotated[list[str] | None, typer.Option("--feed", help="Who runs `feed confluent`; repeatable.")]
+
 
 def acls(
     node: NodeOption = None,
     operator: OperatorOption = None,
     reader: ReaderOption = None,
+    feed: FeedOption = None,
     apply: Annotated[bool, typer.Option("--apply", help="Grant them, as the user of the environment.")] = False,
     bootstrap: BootstrapOption = None,
     cluster: ClusterOption = DEFAULT_CLUSTER,
@@ -32,17 +35,19 @@ def acls(
 ) -> None:
     """Print the rights that each role needs, as kafka-acls commands; --apply grants them.
 
-    Principals are Kafka's, such as User:watchbill-node; a name alone is a User.
+    Principals are Kafka's, such as User:watchbill-node; a name alone is a User. Without any: watchbill-node,
+    watchbill-operator and watchbill-reader.
     """
     from infra.acls import acls as rights_of
     from infra.acls import commands, grant
     from infra.kafka.locate import locate
     from streams.cli.kafka import errors_told
 
+    given = {Role.NODE: node, Role.OPERATOR: operator, Role.READER: reader, Role.FEED: feed}
+    if not any(given.values()):
+        given = {role: [f"watchbill-{role.value}"] for role in EVERYBODY}
     principals = {
-        role: [name if ":" in name else f"User:{name}" for name in (given or [f"watchbill-{role.value}"])]
-        for role, given in ((Role.NODE, node), (Role.OPERATOR, operator), (Role.READER, reader))
-        if given or not (node or operator or reader)
+        role: [name if ":" in name else f"User:{name}" for name in names] for role, names in given.items() if names
     }
     wanted = rights_of(cluster, principals)
     if output is not Output.TABLE:

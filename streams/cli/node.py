@@ -70,7 +70,6 @@ def node(
     host, port = _web_address(web)
     groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
     try:
-        _refuse_security()
         policy = _guard(targets, secrets)
         settings = NodeSettings(
             NodeId(node_id),
@@ -116,6 +115,7 @@ def _guard(targets: Path | None, secrets: Path | None) -> TargetPolicy:
     from connectors.probes.policy import TargetPolicy, enforce, read_policy
     from connectors.probes.secrets import FOLDER_VARIABLE
 
+    _refuse_security()
     if secrets is not None:
         if not secrets.is_dir():
             raise ValueError(f"--secrets {secrets} is no folder: make it, readable by this user only")

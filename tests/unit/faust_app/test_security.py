@@ -14,12 +14,12 @@ from tests.unit.engine.authority import authority
 LOGIN = {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "b0", "sasl.password": "s3cret"}
 
 
-def test_U_plaintext_needs_no_credentials() -> None:
+def test_plaintext_needs_no_credentials() -> None:
     assert credentials({}) is None
     assert credentials({"security.protocol": "PLAINTEXT"}) is None
 
 
-def test_U_a_login_over_tls_trusts_the_authority_given_and_no_other(tmp_path: Path) -> None:
+def test_a_login_over_tls_trusts_the_authority_given_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "authority.pem"
     path.write_text(authority("ours").pem)
     made = credentials({"security.protocol": "SASL_SSL", "ssl.ca.location": str(path), **LOGIN})
@@ -30,12 +30,12 @@ def test_U_a_login_over_tls_trusts_the_authority_given_and_no_other(tmp_path: Pa
     assert "s3cret" not in repr(made)
 
 
-def test_U_a_login_in_the_clear_has_no_tls() -> None:
+def test_a_login_in_the_clear_has_no_tls() -> None:
     made = credentials({"security.protocol": "SASL_PLAINTEXT", **LOGIN})
     assert (made.protocol.value, made.ssl_context) == ("SASL_PLAINTEXT", None)
 
 
-def test_U_tls_alone_and_without_a_check_of_the_name() -> None:
+def test_tls_alone_and_without_a_check_of_the_name() -> None:
     made = credentials({"security.protocol": "SSL", "ssl.endpoint.identification.algorithm": "none"})
     assert (made.protocol.value, made.context.check_hostname) == ("SSL", False)
 
@@ -51,7 +51,7 @@ def test_U_tls_alone_and_without_a_check_of_the_name() -> None:
         ({"security.protocol": "SSL", "ssl.ca.location": "/dev/null"}, "WATCHBILL_KAFKA_SSL_CA_LOCATION: the file"),
     ],
 )
-def test_U_what_the_groups_client_does_not_know_is_refused_at_the_start(security: dict[str, str], told: str) -> None:
+def test_what_the_groups_client_does_not_know_is_refused_at_the_start(security: dict[str, str], told: str) -> None:
     with pytest.raises(SecurityRefused) as refused:
         credentials(security)
     assert told in str(refused.value)

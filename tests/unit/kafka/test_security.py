@@ -18,7 +18,7 @@ LOGIN = {
 }
 
 
-def test_U_properties_are_spelled_as_kafka_spells_them() -> None:
+def test_properties_are_spelled_as_kafka_spells_them() -> None:
     assert security_from({**LOGIN, "PATH": "/bin", "WATCHBILL_KAFKA_DATA_DIR": "not ours"}) == {
         "security.protocol": "SASL_SSL",
         "sasl.mechanism": "SCRAM-SHA-512",
@@ -28,7 +28,7 @@ def test_U_properties_are_spelled_as_kafka_spells_them() -> None:
     assert security_from({}) == {}
 
 
-def test_U_a_password_comes_from_a_file_without_its_line_end(tmp_path: Path) -> None:
+def test_a_password_comes_from_a_file_without_its_line_end(tmp_path: Path) -> None:
     (tmp_path / "password").write_text(SECRET + "\n")
     given = {**LOGIN, "WATCHBILL_KAFKA_SASL_PASSWORD_FILE": str(tmp_path / "password")}
     del given["WATCHBILL_KAFKA_SASL_PASSWORD"]
@@ -37,7 +37,7 @@ def test_U_a_password_comes_from_a_file_without_its_line_end(tmp_path: Path) -> 
     assert "sasl.password.file" not in found
 
 
-def test_U_secrets_are_in_no_representation() -> None:
+def test_secrets_are_in_no_representation() -> None:
     access = KafkaAccess("kafka:9093", "b0", security_from(LOGIN))
     assert SECRET not in repr(access)
     assert access.producer()["sasl.password"] == access.admin()["sasl.password"] == SECRET
@@ -60,7 +60,7 @@ def test_U_secrets_are_in_no_representation() -> None:
         ({"SSL_CERTIFICATE_LOCATION": "/dev/null"}, "WATCHBILL_KAFKA_SSL_KEY_LOCATION belong together"),
     ],
 )
-def test_U_a_contradiction_is_refused_with_the_mend(changes: dict[str, str | None], told: str) -> None:
+def test_a_contradiction_is_refused_with_the_mend(changes: dict[str, str | None], told: str) -> None:
     changed = LOGIN | {f"WATCHBILL_KAFKA_{name}": value for name, value in changes.items()}
     given = {name: value for name, value in changed.items() if value is not None}
     with pytest.raises(SecurityRefused) as refused:
