@@ -2,8 +2,8 @@
 
 Rule: the first bytes say which schema wrote the body, so that a reader of any release resolves it against today's; a
 record that cannot be read whole is `Unreadable`, with what and why, and is never half read. Schemas that a release has
-written stay in `avro/released` for ever. The Confluent framing (first byte 0) is told apart here by its first byte; it
-needs a registry and is refused with a message until one is given.
+written stay in `avro/released` for ever. Confluent's framing (first byte 0) is written for others and never read: its
+ids mean something to a registry alone, and no reader of ours is to need one.
 """
 
 from __future__ import annotations
@@ -74,6 +74,11 @@ def schema_text(name: str) -> str:
     return resources.files("schemas").joinpath("avro", f"{name}.avsc").read_text()
 
 
+def schema_of(record_type: type) -> Any:
+    """Today's schema of a record as its file has it, documentation and all."""
+    return json.loads(schema_text(record_type.__name__))
+
+
 def fingerprint_of(schema: Any) -> bytes:
     """CRC-64-AVRO of the parsing canonical form, in the byte order of single-object encoding (little endian)."""
     return bytes.fromhex(fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO"))[::-1]
@@ -121,6 +126,11 @@ def encode(record: Any, limit_bytes: int | None = None) -> bytes:
             f"{type(record).__name__} takes {len(data):,} bytes, the limit is {limit_bytes:,}: send it in parts"
         )
     return data
+
+
+def encode_framed(record: Any, schema_id: int) -> bytes:
+    """The record in Confluent's framing: 0, the id that a schema registry gave today's schema, and the same body."""
+    return bytes([CONFLUENT_MARKER]) + schema_id.to_bytes(4, "big") + encode(record)[HEADER_BYTES:]
 
 
 def decode(record_type: type[RecordT], data: bytes | None, limit_bytes: int | None = None) -> RecordT:
@@ -231,7 +241,7 @@ def _header_fault(data: bytes) -> str:
     if len(data) < HEADER_BYTES:
         return f"{len(data)} bytes, too short for a record's header of {HEADER_BYTES}"
     if data[0] == CONFLUENT_MARKER:
-        return "Confluent framing (first byte 0): it needs a schema registry, and none is configured"
+        return "Confluent framing (first byte 0): nothing of Watchbill's is read in it"
     if data[:2] != MARKER:
         return f"does not begin with the marker c301 but with {data[:2].hex()}"
     return (

@@ -14,12 +14,15 @@ from typing import Annotated
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.feed_confluent import confluent
 from streams.cli.output import ExitCode, fail, note
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption, Sending
 
 app = typer.Typer(help="Tell other programs what is up.", no_args_is_help=True)
 
 READY_S = 60.0
+
+app.command("confluent")(confluent)
 
 
 @app.callback()
