@@ -14,7 +14,6 @@ from enum import Enum
 from itertools import groupby
 
 from connectors.kafka.settings import READERS_GROUP
-from infra.errors import BrokerUnreachable
 from infra.kafka.contact import Contact
 from schemas.topics import FRAMED_STATES, TOPICS, Role, group_name, topic_name
 
@@ -66,7 +65,6 @@ def commands(wanted: Sequence[Acl], bootstrap: str) -> Iterator[str]:
 
 def grant(bootstrap: str, wanted: Sequence[Acl], deadline_s: float = DEADLINE_S) -> None:
     """Grants them, as the user of the environment; harmless to repeat. Raises BrokerUnreachable or InfraError."""
-    from confluent_kafka import KafkaException
     from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
 
     contact = Contact(bootstrap)
@@ -83,12 +81,7 @@ def grant(bootstrap: str, wanted: Sequence[Acl], deadline_s: float = DEADLINE_S)
         for acl in wanted
     ]
     for binding, future in contact.client.create_acls(bindings, request_timeout=deadline_s).items():
-        try:
-            future.result(deadline_s + 1)
-        except KafkaException as error:
-            raise contact.failure(f"grant {binding.name} to {binding.principal}", error.args[0]) from error
-        except TimeoutError as error:
-            raise BrokerUnreachable("no answer in time", bootstrap, "is the broker up?") from error
+        contact.result(f"grant {binding.name} to {binding.principal}", future, deadline_s)
 
 
 def _rights(cluster: str, role: Role) -> Iterator[tuple[str, Resource, str, bool]]:

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from infra.errors import BrokerUnreachable, InfraError, TopicsRefused
+from infra.errors import InfraError, TopicsRefused
 from infra.kafka.contact import Contact
 from schemas.topics import TOPICS, VIEWS, Topic, topic_name
 
@@ -177,14 +177,7 @@ class _Admin:
 
     def _result(self, doing: str, future: Future[Any], *expected: int) -> Any:
         """The future's value; EXPECTED for an expected Kafka error; our error for any other."""
-        from confluent_kafka import KafkaException
+        from confluent_kafka import KafkaError
 
-        try:
-            return future.result(self.deadline_s + 1)
-        except KafkaException as error:
-            told = error.args[0]
-            if told.code() in expected:
-                return EXPECTED
-            raise self.contact.failure(doing, told) from error
-        except TimeoutError as error:
-            raise BrokerUnreachable("no answer in time", self.bootstrap, "is the broker up?") from error
+        answer = self.contact.result(doing, future, self.deadline_s, *expected)
+        return EXPECTED if isinstance(answer, KafkaError) else answer

@@ -10,6 +10,7 @@ come late; the reader waits for the first record with `poll` and takes what else
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +31,9 @@ BATCH_RECORDS = 1_000
 POLL_S = 0.1
 RETRY_S = 0.25
 ASK_S = 1.0
-HOPELESS = frozenset({FaultKind.TOPIC_MISSING, FaultKind.NOT_LET_IN})
-HOPELESS_LOOKS = 4
+HOPELESS_LOOKS = {FaultKind.TOPIC_MISSING: 4, FaultKind.NOT_LET_IN: 2}
 """Such a fault is believed when it was seen so many times in a row: a new topic, or a user just made, is not known
-everywhere at once."""
+everywhere at once. A look at a broker that lets nobody in takes three seconds."""
 SILENT_S = 5.0
 """Longer without a word from Kafka, and the reader is not connected."""
 
@@ -132,7 +132,9 @@ class LogReader:
             return self._fault or self._why_late(deadline_s)
 
     def _hopeless(self) -> bool:
-        return self._fault is not None and (self._fault.final or self._hopeless_looks >= HOPELESS_LOOKS)
+        fault = self._fault
+        enough = sys.maxsize if fault is None else HOPELESS_LOOKS.get(fault.kind, sys.maxsize)
+        return self._hopeless_looks >= enough or (fault is not None and fault.final)
 
     def _why_late(self, deadline_s: float) -> LogFault:
         if not self.connected:
@@ -284,7 +286,7 @@ class LogReader:
 
     def _set_fault(self, fault: LogFault | None) -> None:
         with self._changed:
-            hopeless = fault is not None and fault.kind in HOPELESS
+            hopeless = fault is not None and fault.kind in HOPELESS_LOOKS
             self._hopeless_looks = self._hopeless_looks + 1 if hopeless else 0
             before, self._fault = self._fault, fault
             self._changed.notify_all()

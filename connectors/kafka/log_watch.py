@@ -16,6 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from connectors.kafka import tls_port
 from connectors.kafka.client_log import ClientLog
 from connectors.kafka.ends import ANSWER_S, answered, ask_offsets
 from connectors.kafka.faults import LogFault, no_answer, not_let_in, not_yet, refused, topic_missing, topic_recreated
@@ -116,7 +117,7 @@ class LogWatch:
         code = error.args[0].code()
         self._client.poll(0)
         if code in _SILENCE:
-            refusal = self._log.refusal
+            refusal = self._log.refusal or tls_port.refusal(self._access)
             return not_let_in(self._access.bootstrap, *refusal) if refusal else no_answer(self._access.bootstrap)
         self._log.refusal = None
         if code in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION):

@@ -8,9 +8,11 @@ producer: it wrote 2,600 records a second and holds them for twenty minutes.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +32,8 @@ RECORD_BYTES = 9 * MIB
 """The largest record of any topic, with its overhead."""
 LINGER_MS = 1
 POLL_S = 0.05
+REPLACE_S = 1.0
+"""How long a client that replaces another is left alone: what is wrong may be wrong with every one."""
 LOOK_S = 0.1
 """How often new connections are looked for, to give them their deadline."""
 FLUSH_POLL_S = 0.002
@@ -74,7 +78,7 @@ class OwnProducer:
         self._log, self._voice = structlog.get_logger("watchbill.producer"), ClientLog(access.client_id)
         self._lock = threading.Lock()
         self._broken: str | None = None
-        self._looked_at_s = 0.0
+        self._looked_at_s, self._replaced_at_s = 0.0, -math.inf
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
         self.replaced_because: str | None = None
         """Why a client was last given up: what waited in it was dropped, and says only that."""
@@ -138,7 +142,7 @@ class OwnProducer:
             self.replaced_because = reason
         self._log.warning("producer_replaced", reason=reason, dropped=len(old))
         old.purge()
-        old.flush(1.0)
+        _last_words(old)
 
     def close(self, deadline_s: float = 5.0) -> int:
         """Flushes, then ends the thread. How many records were dropped."""
@@ -146,7 +150,7 @@ class OwnProducer:
         self.purge()
         self._stopping.set()
         self._thread.join()
-        self._client.flush(1.0)
+        _last_words(self._client)
         return left
 
     def _new_client(self) -> Any:
@@ -184,7 +188,24 @@ class OwnProducer:
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
-            self._client.poll(POLL_S)
+            self._poll()
             self._give_deadline()
-            if self._broken is not None:
+            if self._broken is not None and time.monotonic() - self._replaced_at_s > REPLACE_S:
+                self._replaced_at_s = time.monotonic()
                 self._replace(self._broken)
+
+    def _poll(self) -> None:
+        """Serve callbacks. A fatal error of the client's is raised here, too: a right that is missing, for one."""
+        try:
+            self._client.poll(POLL_S)
+        except KafkaException as error:
+            self._broken = error.args[0].str()
+            self._voice.error(error.args[0].name(), self._broken)
+
+
+def _last_words(client: Any) -> None:
+    """Have what was purged reported. What is fatal is raised once on the way, between two reports."""
+    for _ in range(2):
+        with suppress(KafkaException):
+            client.flush(1.0)
+            return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.kafka.broker import Broker
 
 
-ANSWER_S = 5.0
+ANSWER_S = 3.0
 """How long `status` waits for a cluster that exists."""
 
 
