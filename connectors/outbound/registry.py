@@ -57,6 +57,8 @@ def _id(url: str, subject: str, status: int, said: bytes) -> int:
         if status == http.client.OK:
             return int(told["id"])
         why = f"{told.get('error_code', status)}: {told.get('message', '')}"
+        if status == http.client.NOT_FOUND:
+            why += ": is it the base of Confluent's interface?"
     except (ValueError, KeyError, TypeError, AttributeError):
         why = f"status {status}, and no answer of a registry: is it the base of Confluent's interface?"
     raise RegistryRefused(f"the registry at {url} does not take the schema of {subject}: {why}")
