@@ -117,5 +117,6 @@ def test_the_list_is_sorted_anew_only_where_something_has_changed() -> None:
     assert listed.of(screen, now) is shown
     assert listed.of(screen, replace(now, now_ms=NOW_MS + 1)) is shown
     assert [row.name for row in listed.of(replace(screen, looked_for="api"), now)] == ["api"]
+    assert listed.of(screen, now) == shown
     changed = [replace(row, state=State.DOWN) for row in now.rows]
     assert {row.state for row in listed.of(screen, replace(now, rows=changed))} == {State.DOWN}

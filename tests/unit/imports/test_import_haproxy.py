@@ -165,6 +165,8 @@ def test_defaults_hold_until_the_section_says_otherwise() -> None:
     assert (own.monitor("b")["response_codes"], own.monitor("b")["interval_ms"]) == (("201",), 8_000)
     assert backend("server s 10.0.0.1:80 no-check", before=before).service("b.s")["health_monitor"] is False
     assert backend(SERVER, before=named).monitor("b")["type"] == "REDIS"
+    plain = backend(SERVER, before=f"{before}defaults two\n  maxconn 9\n").monitor("b")
+    assert (plain["type"], plain["interval_ms"]) == ("TCP", 2_000), "defaults go on from no others"
     text = f"{named}backend b from one\n  server s 10.0.0.1:80"
     assert imported("haproxy", text).monitor("b")["http_request"] == "GET /d"
 
