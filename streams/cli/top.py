@@ -179,6 +179,7 @@ def _run(watched: Watched, screen: Screen) -> None:
     if console.is_dumb_terminal:
         fail("top needs a terminal that can move its cursor, and TERM says that this one is dumb", ExitCode.USAGE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a shell that comes back on this screen could not be read
     with (
         suppress(KeyboardInterrupt),
         raw_keys(sys.stdin.fileno()) as pressed,

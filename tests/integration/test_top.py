@@ -141,7 +141,7 @@ def test_NO_COLOR_is_heeded_and_the_terminal_comes_back(broker: Broker, filled: 
         terminal.see("U 1,000 UP", "U UP      api")
         assert terminal.colours() == set()
         if isinstance(how, str):
-            terminal.press(how)
+            terminal.press("\x1a" + how)
         else:
             running.send_signal(how)
         assert ended(terminal, running) == 0

@@ -162,7 +162,7 @@ class _Reader:
             self.notices.lost(command.line, f"monitor {name}", "has no type")
             return
         if command.verb == "add" or name not in self.found.monitors:
-            self.found.monitors[name] = Monitor(name, kind, command.line)
+            self.found.monitors[name] = Monitor(name, kind, command.line, is_built_in=command.verb != "add")
         self.found.monitors[name].take(command)
 
     def bind_monitor(self, command: Command) -> None:

@@ -36,7 +36,11 @@ class Drafter:
         for holder in self.found.holders.values():
             self._draft_holder(holder)
         for monitor in self.found.monitors.values():
-            self._draft_monitor(monitor)
+            if monitor.is_built_in and monitor.name not in self.named:
+                mend = "is one that every NetScaler has, and checks nobody here: it is left out"
+                self.notices.note(monitor.line, f"monitor {monitor.name}", mend)
+            else:
+                self._draft_monitor(monitor)
         for vserver in self.found.vservers.values():
             self._draft_vserver(vserver)
 

@@ -109,6 +109,8 @@ class Monitor:
     parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
     lines: dict[str, int] = field(default_factory=dict)
     metrics: list[str] = field(default_factory=list)
+    is_built_in: bool = False
+    """It was never added: a NetScaler has it by itself."""
 
     def take(self, command: Command) -> None:
         """Lay a command's parameters over those so far."""

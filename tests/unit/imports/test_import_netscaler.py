@@ -91,6 +91,15 @@ def test_built_in_monitors_are_written_out_as_they_were_set() -> None:
     assert imported("netscaler", text).monitor("http") == {"type": "HTTP", "interval_ms": 9_000}
 
 
+def test_a_built_in_monitor_that_checks_nobody_is_left_out() -> None:
+    """Every ns.conf sets some: none of them is anybody's loss."""
+    found = imported("netscaler", "set lb monitor ldns-dns LDNS-DNS -query .\nset lb monitor sta CITRIX-STA-SERVICE")
+    assert found.text == ""
+    (notice,) = found.notices
+    assert notice.startswith("1-2: note: monitor ldns-dns, monitor sta: is one that every NetScaler has")
+    assert list(imported("netscaler", "add lb monitor own TCP").wanted) == [(Kind.MONITOR, "own")]
+
+
 def test_M9_bindings_have_weight_and_state_and_shadow() -> None:
     found = imported(
         "netscaler",
