@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
-from schemas import cluster, config, probes, states
+from schemas import alerts, cluster, config, probes, states
 from schemas.datum import from_datum, to_datum
 from schemas.encoding import Encode, NotDirect, encoder_of
 
@@ -40,6 +40,7 @@ RECORD_TYPES: tuple[type, ...] = (
     probes.PathReport,
     states.ServiceState,
     states.ServiceTransition,
+    alerts.AlertTold,
 )
 
 

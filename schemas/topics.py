@@ -115,6 +115,7 @@ SERVICE_STATES = Topic(
 SERVICE_TRANSITIONS = Topic(
     "service-transitions", "service id", ("ServiceTransition",), PARTITIONS, Cleanup.DELETE, 30 * DAY_MS, ENTITY_BYTES
 )
+ALERTS = Topic("alerts", "service id", ("AlertTold",), 1, Cleanup.COMPACT, FOR_EVER, ENTITY_BYTES, _COMPACT_SOON)
 QUARANTINE = Topic(
     "quarantine",
     "source topic/partition/offset",
@@ -150,6 +151,7 @@ TOPICS: tuple[Topic, ...] = (
     PATH_REPORTS,
     SERVICE_STATES,
     SERVICE_TRANSITIONS,
+    ALERTS,
     QUARANTINE,
 )
 

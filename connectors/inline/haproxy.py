@@ -9,16 +9,14 @@ of more than STALE_S only begins anew, for what happened meanwhile is no news an
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from time import monotonic
 
 from structlog import get_logger
 
+from connectors.haproxy_socket import NoAnswer, ask
 from connectors.inline.haproxy_statistics import (
     COMMAND,
-    NoStatistics,
     Reading,
     Server,
     http_traffic,
@@ -31,11 +29,6 @@ from schemas.identifiers import EntityId
 log = get_logger()
 
 EVERY_S = 1.0
-ANSWER_S = 2.0
-"""HAProxy has so long for each part of its answer."""
-WHOLE_ANSWER_S = 10.0
-ANSWER_BYTES = 64 * 1024 * 1024
-"""A longer answer is no table of servers."""
 STALE_S = 10.0
 FED_AT_ONCE = 50
 """Servers between two looks of the loop at its other work: feeding one takes some 0.1 ms."""
@@ -72,7 +65,7 @@ class HaproxyReader:
         targets = self._targets()
         try:
             after = await asyncio.to_thread(read, self._where, targets)
-        except (OSError, NoStatistics, ValueError) as error:
+        except (OSError, NoAnswer, ValueError) as error:
             self._told(f"{type(error).__name__}: {error}"[:300])
             return
         self._told("")
@@ -113,52 +106,9 @@ class HaproxyReader:
 
 
 def read(where: str, targets: Mapping[str, tuple[EntityId, ...]]) -> dict[Server, Reading]:
-    """The servers that are targets, as they stand now. Raises OSError, NoStatistics, or ValueError for no number."""
-    text = ask(where)
+    """The servers that are targets, as they stand now. Raises OSError, NoAnswer, or ValueError for no number."""
+    text = ask(where, COMMAND)
     found = {server: reading for server, reading in readings(text) if reading.address in targets}
     if not found and targets and "," in text and not any(True for _ in readings(text)):
-        raise NoStatistics("it tells no server's address: its stats socket must be of level operator or admin")
+        raise NoAnswer("it tells no server's address: its stats socket must be of level operator or admin")
     return found
-
-
-def ask(where: str) -> str:
-    """What HAProxy answers to COMMAND. Raises OSError, or NoStatistics if there is no end of it, in time or bytes."""
-    with closing(_connected(where)) as sock:
-        sock.sendall(COMMAND)
-        answer, late_s = bytearray(), monotonic() + WHOLE_ANSWER_S
-        while data := sock.recv(1 << 16):
-            answer += data
-            if monotonic() > late_s:
-                raise NoStatistics(f"no end of the answer within {WHOLE_ANSWER_S:g} s")
-            if len(answer) > ANSWER_BYTES:
-                raise NoStatistics(f"more than {ANSWER_BYTES} bytes: is this the stats socket of HAProxy?")
-    return answer.decode("utf-8", "replace")
-
-
-def _connected(where: str) -> socket.socket:
-    if is_path(where):
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(ANSWER_S)
-        try:
-            sock.connect(where)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-    host, _, port = where.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), ANSWER_S)
-
-
-def is_path(where: str) -> bool:
-    """Whether this is a stats socket's path, and not HOST:PORT."""
-    return "/" in where
-
-
-def check_place(where: str) -> None:
-    """Raises ValueError unless this is a path or HOST:PORT."""
-    host, _, port = where.rpartition(":")
-    if is_path(where) or (host and port.isdigit() and 0 < int(port) < 1 << 16):
-        return
-    raise ValueError(
-        f"{where!r} is no stats socket of HAProxy: give its path, such as /run/haproxy/admin.sock, or HOST:PORT"
-    )

@@ -14,6 +14,7 @@ import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from connectors.haproxy_socket import NoAnswer
 from connectors.probes.inline import Statuses, Traffic
 from schemas.probes import Reason
 
@@ -30,10 +31,6 @@ Server = tuple[str, str]
 """Proxy and server, by HAProxy's names."""
 
 
-class NoStatistics(Exception):
-    """What came is no table of servers; the message says what is missing, and how to have it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The counters of one server."""
@@ -47,14 +44,14 @@ class Reading:
 
 
 def readings(text: str) -> Iterator[tuple[Server, Reading]]:
-    """Every server of the table that has an address and a port. Raises NoStatistics, or ValueError for no number."""
+    """Every server of the table that has an address and a port. Raises NoAnswer, or ValueError for no number."""
     heading, _, table = text.partition("\n")
     if not heading.startswith("# pxname,svname,"):
-        raise NoStatistics(f"no statistics, but {heading[:80]!r}: is this the stats socket of HAProxy?")
+        raise NoAnswer(f"no statistics, but {heading[:80]!r}: is this the stats socket of HAProxy?")
     places = {name: place for place, name in enumerate(heading[2:].split(","))}
     missing = [name for name in ("addr", *COUNTERS, *CLASSES, *TIMES_MS) if name not in places]
     if missing:
-        raise NoStatistics(f"its table has no {', '.join(missing)}: HAProxy 2.0 or later is needed")
+        raise NoAnswer(f"its table has no {', '.join(missing)}: HAProxy 2.0 or later is needed")
     for cells in _rows(table):
         if len(cells) >= len(places) - 1 and cells[places["addr"]]:
             yield (
@@ -72,7 +69,7 @@ def _rows(table: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(table.splitlines())
     except csv.Error as error:
-        raise NoStatistics(f"its table cannot be read: {error}") from error
+        raise NoAnswer(f"its table cannot be read: {error}") from error
 
 
 def _numbers(cells: list[str], places: Mapping[str, int], names: tuple[str, ...]) -> tuple[int, ...]:

@@ -10,24 +10,37 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from connectors.kafka.settings import KafkaAccess
-from connectors.replica.base import Replica
+from connectors.replica.base import Replica, call
 from connectors.replica.config_table import EntityChange
 from connectors.replica.control import ControlReplica
 from connectors.replica.paths import PathReplica
 from connectors.replica.states import StateReplica
-from schemas.candidates import chosen
+from schemas.candidates import bound_services, chosen
 from schemas.choosing import Active, Choice
-from schemas.config import Kind
+from schemas.config import ConfigEntity, Kind
+from schemas.effective import effective_state
 from schemas.identifiers import EntityId, NodeId
 from schemas.inventory.entities import Change as EntityRecord
 from schemas.inventory.entities import Entities, Removed
 from schemas.probes import PathState
+from schemas.states import ServiceState, State
 from schemas.topics import DEFAULT_CLUSTER
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A service that a vserver may choose: the weight of its binding, its record, and the state that holds here."""
+
+    name: str
+    weight: int
+    record: ServiceState | None
+    state: State
 
 
 class VserverReader:
@@ -46,6 +59,7 @@ class VserverReader:
         self._entities = Entities()
         self._turns: dict[EntityId, int] = {}
         self._counting = threading.Lock()
+        self._listeners: tuple[Callable[[], None], ...] = ()
         self.states = StateReplica(bootstrap, cluster, client_id=client_id, access=access)
         self._control = ControlReplica(
             bootstrap, cluster, client_id=client_id, access=access, on_entities=self._configured
@@ -69,11 +83,27 @@ class VserverReader:
         `active`: active connections by service id, as this program counts them.
         """
         entities = self._entities
-        vserver = entities.find(Kind.VSERVER, name)
-        if vserver is None:
-            raise KeyError(f"no vserver {name}: there are {', '.join(self.names()) or 'none'}")
+        vserver = self._named(entities, name)
         turn = self._next_turn(vserver.entity_id)
         return chosen(entities, vserver, self.states.get, self._path_of, self._node_groups(), turn=turn, active=active)
+
+    def bound(self, name: str) -> list[Bound]:
+        """Every service that a vserver may choose, whatever its state, in the order of binding. Raises KeyError."""
+        entities = self._entities
+        vserver = self._named(entities, name)
+        found = []
+        for service, _, weight in bound_services(entities, vserver):
+            record = self.states.get(service.entity_id)
+            found.append(Bound(service.name, weight, record, effective_state(record, self._path_of(service.entity_id))))
+        return found
+
+    def on_change(self, callback: Callable[[], None]) -> None:
+        """Calls this, on a replica's thread, whenever another choice may be right: often, so it should only note it."""
+        self._listeners = (*self._listeners, callback)
+        if len(self._listeners) == 1:
+            self.states.on_applied(lambda _: self._tell())
+            if self._paths is not None:
+                self._paths.on_change(lambda _: self._tell())
 
     def close(self) -> None:
         """Stops reading."""
@@ -85,6 +115,16 @@ class VserverReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    def _named(self, entities: Entities, name: str) -> ConfigEntity:
+        vserver = entities.find(Kind.VSERVER, name)
+        if vserver is None:
+            raise KeyError(f"no vserver {name}: there are {', '.join(self.names()) or 'none'}")
+        return vserver
+
+    def _tell(self) -> None:
+        for callback in self._listeners:
+            call(callback)
 
     def _replicas(self) -> tuple[Replica, ...]:
         return (self._control, self.states) if self._paths is None else (self._control, self.states, self._paths)
@@ -106,6 +146,7 @@ class VserverReader:
     def _configured(self, changes: Sequence[EntityChange], _revision: int) -> None:
         """On the replica's thread; readers see the snapshot before or after, never half of a command."""
         self._entities = self._entities.updated([found for change in changes if (found := change_of(change))])
+        self._tell()
 
 
 def change_of(change: EntityChange) -> EntityRecord | None:

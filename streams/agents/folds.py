@@ -112,6 +112,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.silenced = 0
         """Alerts not told because something that the service depends on is DOWN, which has its own (M-20)."""
         self.folded_runs = 0
+        self.on_alert: Callable[[Alert], object] = _ignore
+        """Who tells people of an alert that nothing explains."""
 
     def use_table(self, table: MutableMapping[str, bytes], state_of: StateOf | None = None) -> None:
         """The table to write to, and who has its states decoded already; a new app brings a new one."""
@@ -365,6 +367,11 @@ class Folds(Mapping[EntityId, ServiceFold]):
             return
         self.alerts[alert.kind] += 1
         log.warning("alert", kind=alert.kind.value, service=alert.entity_id, why=alert.text)
+        self.on_alert(alert)
+
+
+def _ignore(_alert: Alert) -> None:
+    """Where nobody is told."""
 
 
 def _unknown(facts: Iterable[Fact]) -> set[EntityId]:

@@ -40,7 +40,7 @@ VERBS = (
     VerbRow("acls", "streams.cli.acls", "acls", "The rights in Kafka that each role needs.", RUN),
     VerbRow("node", "streams.cli.node", "node", "Run a node.", RUN),
     VerbRow("completion", "streams.cli.completion", "completion", "Print a completion script for a shell.", RUN),
-    VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy.", RUN),
+    VerbRow("feed", "streams.cli.feed", "app", "Tell other programs what is up: HAProxy, Envoy.", RUN),
     VerbRow("apply", "streams.cli.apply", "apply", "Make the cluster what a file says.", CONFIGURE),
     VerbRow("import", "streams.cli.import_", "app", "Read HAProxy's, NetScaler's, consul-esm's files.", CONFIGURE),
     VerbRow("export", "streams.cli.export", "export", "Write the configuration as such a file.", CONFIGURE),

@@ -22,6 +22,20 @@ if TYPE_CHECKING:
 NodeGroups = Annotated[list[str] | None, typer.Option(help="A node group that this node serves; repeatable.")]
 
 
+HaproxyStatsOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="WATCHBILL_HAPROXY_STATS", help="HAProxy's stats socket, PATH or HOST:PORT, to feed passive monitors."
+    ),
+]
+WebhookOption = Annotated[
+    str | None, typer.Option(envvar="WATCHBILL_ALERT_WEBHOOK", help="URL told of what is DOWN, and of its end.")
+]
+AlertmanagerOption = Annotated[
+    list[str] | None, typer.Option(envvar="WATCHBILL_ALERTMANAGER", help="URL of an Alertmanager; repeatable.")
+]
+
+
 def node(
     node_id: Annotated[str, typer.Option("--id", help="This node's name, such as b0; no two nodes share one.")],
     bootstrap: Annotated[str, typer.Option(envvar="WATCHBILL_BOOTSTRAP", help="Kafka, host:port.")] = "127.0.0.1:9092",
@@ -43,13 +57,7 @@ def node(
         list[str] | None,
         typer.Option(envvar="WATCHBILL_RESOLVER", help="A DNS server, ADDRESS[:PORT]; else those of /etc/resolv.conf."),
     ] = None,
-    haproxy_stats: Annotated[
-        str | None,
-        typer.Option(
-            envvar="WATCHBILL_HAPROXY_STATS",
-            help="HAProxy's stats socket, PATH or HOST:PORT, to feed passive monitors.",
-        ),
-    ] = None,
+    haproxy_stats: HaproxyStatsOption = None,
     standalone: Annotated[
         bool, typer.Option("--standalone", help="Clustering off: this node monitors everything, and bears no other.")
     ] = False,
@@ -57,18 +65,20 @@ def node(
         list[str] | None,
         typer.Option(envvar="WATCHBILL_WEB_NAME", help="A name by which browsers reach the web views; repeatable."),
     ] = None,
+    alert_webhook: WebhookOption = None,
+    alertmanager: AlertmanagerOption = None,
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
     signal.signal(signal.SIGTERM, _end_before_start)  # what is imported now takes a second
     from schemas.identifiers import NodeId
+    from streams.node.alert_settings import AlertSettings
     from streams.node.logs import set_up_logs
     from streams.node.settings import NodeSettings
 
     faulthandler.enable(2)  # where a C library crashes, stderr (whatever stands in for it) says in which call
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
-    groups, resolvers = tuple(node_group or ()), tuple(resolver or ())
     try:
         policy = _guard(targets, secrets)
         settings = NodeSettings(
@@ -76,17 +86,18 @@ def node(
             bootstrap,
             cluster,
             engines,
-            groups,
+            tuple(node_group or ()),
             host,
             port,
             session_timeout,
             policy,
             _checked(scripts),
-            resolvers,
+            tuple(resolver or ()),
             haproxy_stats,
             not standalone,
             os.environ.get("WATCHBILL_WEB_TOKEN"),
             tuple(web_name or ()),
+            AlertSettings(alert_webhook, tuple(alertmanager or ()), os.environ.get("WATCHBILL_ALERT_TOKEN")),
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault

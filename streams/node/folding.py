@@ -15,7 +15,7 @@ from connectors.kafka.producer import OwnProducer
 from connectors.kafka.settings import KafkaAccess
 from schemas.codec import peek_order
 from schemas.dependencies import dependencies, down_roots
-from schemas.identifiers import EntityId, NodeId, ViewId, command_of, is_entity_id
+from schemas.identifiers import EntityId, NodeId, Partition, ViewId, command_of, is_entity_id
 from schemas.precedence import supersedes
 from schemas.topics import CONFIG_COMMANDS, CONFIG_ENTITIES, CONFIG_RESULTS
 from streams.agents.config_agent import ConfigAgent
@@ -26,6 +26,7 @@ from streams.agents.quarantine import Quarantine
 from streams.faust_app.app import AppSettings, assert_ours, build, commands_topic, results_topic, state_table
 from streams.faust_app.identity import NodeIdentity
 from streams.folding.events import Source
+from streams.node.alerting import Alerting
 from streams.node.group import Assignment
 from streams.node.leader import Leader
 from streams.node.lease import Lease
@@ -64,6 +65,9 @@ class Host(Protocol):
     revision: int
     loop: asyncio.AbstractEventLoop
 
+    @property
+    def our_partitions(self) -> frozenset[Partition]: ...
+
     def now_ms(self) -> int: ...
 
     def suspects(self) -> frozenset[NodeId]: ...
@@ -88,6 +92,7 @@ class Folding:
             self._roots_of,
         )
         self.paths.folds = self.folds
+        self.alerting = Alerting(host, self.folds, self._roots_of)
         self.fold_agent = FoldAgent(self.folds, host.views.reach, host.lease.holds, host.quarantine)
         self.config_agent = ConfigAgent(
             host.bulk,

@@ -228,7 +228,7 @@ class Node:
 
     async def _work(self) -> None:
         stopped = asyncio.create_task(self.stopping.wait())
-        watching = [asyncio.create_task(self.stall_watch.run())]
+        watching = [asyncio.create_task(each) for each in (self.stall_watch.run(), *self.folding.alerting.runs())]
         if self.settings.haproxy_stats is not None:
             inline = self.monitoring.inline
             reader = HaproxyReader(self.settings.haproxy_stats, inline.addresses, inline.told)

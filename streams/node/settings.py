@@ -10,11 +10,12 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connectors.inline.haproxy import check_place
+from connectors.haproxy_socket import check_place
 from connectors.probes.policy import NO_RULES, TargetPolicy
 from connectors.resolver.answers import is_server
 from schemas.identifiers import NodeId
 from schemas.topics import DEFAULT_CLUSTER, Topic, topic_name
+from streams.node.alert_settings import NOBODY, AlertSettings
 from streams.ownership.view import EVERY_GROUP
 from streams.web.guard import Door, check_token
 
@@ -52,6 +53,8 @@ class NodeSettings:
     """
     web_names: tuple[str, ...] = ()
     """What the web views are called besides their address, where a name leads to it."""
+    alerts: AlertSettings = NOBODY
+    """Who is told of what is DOWN."""
 
     def __post_init__(self) -> None:
         for name in (self.node_id, *self.node_groups):

@@ -210,6 +210,7 @@ class NodeSource:
             group_restarts=node.group.restarts,
             lease_expiries=node.lease.expiries,
             path_reports=node.monitoring.paths.reports.sent,
+            receivers=node.folding.alerting.figures(),
         )
 
     def _opened(self) -> TransitionReplica | None:

@@ -19,10 +19,10 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and the JSON object of the body."""
+    """An HTTP status and the body: a JSON object, or, where another program's format says so, an array of them."""
 
     status: int
-    body: Json
+    body: Json | list[Json]
 
 
 def failure(status: int, text: str) -> Answer:

@@ -119,6 +119,13 @@ CONTRACT: dict[str, Row] = {
         {"before": OFFSET, "limit": _limit(limits.DEFAULT_VIEWS, limits.MOST_VIEWS)},
         (400,),
     ),
+    "/api/http_sd": Row(
+        "What is monitored, as targets for Prometheus (`http_sd_configs`): every service with an address, whatever its "
+        "state, but internal ones.",
+        listed(named("TargetGroup")),
+        {"state": one_of(State), "vserver": {**NAME, "description": "Only what this vserver may choose."}},
+        (400, 404),
+    ),
     "/api/events": Row(
         "Server-sent events: `whole`, `services` and `ready`, then `services` and `pulse` as they come; `id` for one "
         "who comes back with Last-Event-ID.",

@@ -14,8 +14,10 @@ from streams.web.answers import Json
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), check_circular=False)
 
 
-def encode_answer(body: Json) -> bytes:
-    """One JSON object and a line end. Raises ValueError for a number that JSON does not have."""
+def encode_answer(body: Json | list[Json]) -> bytes:
+    """One JSON object or array, and a line end. Raises ValueError for a number that JSON does not have."""
+    if isinstance(body, list):
+        return (_value(body) + "\n").encode(errors="replace")
     members = (f"{_ENCODER.encode(name)}:{_value(value)}" for name, value in body.items())
     return ("{" + ",".join(members) + "}\n").encode(errors="replace")
 

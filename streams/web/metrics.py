@@ -50,6 +50,7 @@ class NodeCollector(Collector):
         yield from _paths(health)
         yield from _engines(health)
         yield from _totals(counters)
+        yield from _receivers(counters)
 
 
 def _services(source: Source) -> Iterator[Metric]:
@@ -130,6 +131,23 @@ def _totals(counters: Counters) -> Iterator[Metric]:
         ("watchbill_path_reports", "Reports of this node's paths.", counters.path_reports),
     ):
         yield CounterMetricFamily(name, text, value)
+
+
+def _receivers(counters: Counters) -> Iterator[Metric]:
+    waiting = GaugeMetricFamily(
+        "watchbill_notices_waiting", "What a receiver of alerts is to hear.", labels=["receiver"]
+    )
+    notices = CounterMetricFamily(
+        "watchbill_notices",
+        "Alerts that a receiver took (told) or will not take (refused), and requests that it did not take (failed).",
+        labels=["receiver", "outcome"],
+    )
+    for receiver in counters.receivers:
+        waiting.add_metric([receiver.name], receiver.waiting)
+        for outcome in ("told", "failed", "refused"):
+            notices.add_metric([receiver.name, outcome], getattr(receiver, outcome))
+    yield waiting
+    yield notices
 
 
 def _state(source: Source, entity_id: EntityId) -> State:

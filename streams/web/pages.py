@@ -43,6 +43,7 @@ from streams.web.guard import (
     write_problem,
 )
 from streams.web.health import health_page
+from streams.web.http_sd import http_sd_page
 from streams.web.inline import tell
 from streams.web.metrics import CONTENT_TYPE, exposition
 from streams.web.parameters import Pairs, no_parameters
@@ -73,6 +74,7 @@ PAGES: dict[str, Callable[..., Answer]] = {
     "/api/past": past_page,
     "/api/nodes": nodes_page,
     "/api/views": views_page,
+    "/api/http_sd": http_sd_page,
     "/api/openapi.json": lambda _, pairs: document_page(openapi(), pairs),
     "/api/asyncapi.json": lambda _, pairs: document_page(asyncapi(), pairs),
 }

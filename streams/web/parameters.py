@@ -51,6 +51,14 @@ class BestQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class DiscoveryQuery:
+    """Targets for Prometheus; None does not restrict."""
+
+    state: State | None = None
+    vserver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ViewsQuery:
     """The newest records of `views` first, from below offset `before` on."""
 
@@ -97,6 +105,15 @@ def best_query(pairs: Pairs) -> BestQuery | Problem:
         return given
     turn = _whole(given.get("turn"), "turn", 0, 0, 2**63)
     return turn if isinstance(turn, Problem) else BestQuery(given.get("node"), turn)
+
+
+def discovery_query(pairs: Pairs) -> DiscoveryQuery | Problem:
+    """`state` and `vserver` (a name)."""
+    given = _only(pairs, ("state", "vserver"))
+    if isinstance(given, Problem):
+        return given
+    state = _state(given.get("state"))
+    return state if isinstance(state, Problem) else DiscoveryQuery(state, given.get("vserver"))
 
 
 def views_query(pairs: Pairs) -> ViewsQuery | Problem:

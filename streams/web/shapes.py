@@ -196,6 +196,18 @@ HEALTH = obj(
     paths=obj(pings_with=one_of(PingAccess), cure=maybe(TEXT), addresses=keyed(WHOLE)),
     states_age_s=maybe(NUMBER),
 )
+TARGET_GROUP = obj(
+    targets=listed(TEXT),
+    labels=obj(
+        __meta_watchbill_service=TEXT,
+        __meta_watchbill_state=one_of(State),
+        __meta_watchbill_owner=TEXT,
+        __meta_watchbill_kind=one_of(Kind),
+        __meta_watchbill_group=TEXT,
+        __meta_watchbill_domain=TEXT,
+        __meta_watchbill_vservers=TEXT,
+    ),
+)
 COUNT: Shape = {"type": "integer", "minimum": 0, "maximum": MOST}
 TRAFFIC: Shape = {
     "type": "object",
@@ -235,6 +247,7 @@ SHAPES: dict[str, Shape] = {
     "PastState": PAST_STATE,
     "Service": LISTED_SERVICE,
     "ServiceDetail": SERVICE_DETAIL,
+    "TargetGroup": TARGET_GROUP,
     "Traffic": TRAFFIC,
     "Transition": TRANSITION,
     "View": VIEW,

@@ -71,6 +71,17 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiver:
+    """Who is told alerts: what waits now, and since the start what was taken, tried in vain, and refused."""
+
+    name: str
+    waiting: int
+    told: int
+    failed: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Counters:
     """Totals since the process started; they only grow."""
 
@@ -85,6 +96,7 @@ class Counters:
     group_restarts: int
     lease_expiries: int
     path_reports: int
+    receivers: tuple[Receiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

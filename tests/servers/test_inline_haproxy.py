@@ -11,8 +11,8 @@ import pytest
 
 from connectors.engine.passive import PassiveFeed
 from connectors.engine.runs import RunReport
+from connectors.haproxy_socket import NoAnswer
 from connectors.inline.haproxy import HaproxyReader, read
-from connectors.inline.haproxy_statistics import NoStatistics
 from schemas.config import Kind
 from schemas.states import BindingVerdict
 from streams.node.inline import Inline
@@ -140,12 +140,12 @@ def test_M13_a_server_that_accepts_and_says_nothing(proxy: Server, target: Targe
 
 def test_a_socket_that_hides_addresses_is_told_of(proxy: Server, place: Path) -> None:
     assert proxy.port
-    with pytest.raises(NoStatistics, match="must be of level operator or admin"):
+    with pytest.raises(NoAnswer, match="must be of level operator or admin"):
         read(str(place / "user.sock"), {"127.0.0.1:1": ()})
 
 
 def test_what_is_no_haproxy(target: Target) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises((NoStatistics, OSError)):
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises((NoAnswer, OSError)):
         read(f"127.0.0.1:{silent.getsockname()[1]}", {"127.0.0.1:1": ()})
-    with pytest.raises((NoStatistics, OSError)):
+    with pytest.raises((NoAnswer, OSError)):
         read(f"127.0.0.1:{target.port}", {"127.0.0.1:1": ()})

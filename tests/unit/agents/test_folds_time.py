@@ -175,6 +175,8 @@ def test_M20_an_alert_of_a_service_whose_root_is_down_is_not_told() -> None:
     desk = Desk()
     desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], alert_retries=2, slow_above_us=500),))
     desk.roots[WEB] = (EntityId("9-0"),)
+    told: list[AlertKind] = []
+    desk.folds.on_alert = lambda alert: told.append(alert.kind)
     desk.take(probed(1, response_us=900))
     desk.take(probed(2, Verdict.DOWN, run=2, count=2))
     assert (set(desk.folds.alerts.values()), desk.folds.silenced) == ({0}, 2)
@@ -183,3 +185,4 @@ def test_M20_an_alert_of_a_service_whose_root_is_down_is_not_told() -> None:
     desk.roots.clear()
     desk.take(probed(4, Verdict.DOWN, run=4, count=2))
     assert (desk.folds.alerts[AlertKind.PROBES_FAILED], desk.folds.silenced) == (1, 2)
+    assert told == [AlertKind.RESPONSE_IN_TIME, AlertKind.PROBES_FAILED], "who tells people hears of these alone"

@@ -1,4 +1,4 @@
-"""docs/answers.md speaks of verbs and options that there are."""
+"""docs/answers.md and docs/integrations.md speak of verbs and options that there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import typer
 
 from streams.cli.main import VERBS, application
 
-DOCS = Path(__file__).parents[3] / "docs" / "answers.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGES = "".join((DOCS / page).read_text() for page in ("answers.md", "integrations.md"))
 SPOKEN = re.compile(r"watchbill ([a-z-]+)([^`\n]*)")
 OPTION = re.compile(r"--[a-z-]+")
 CONFIGURING = {"--retries", "--threshold"}
@@ -24,7 +25,7 @@ def options_of(verb: str) -> set[str]:
     return {option for one in below for parameter in one.params for option in parameter.opts}
 
 
-@pytest.mark.parametrize("line", sorted({found.group() for found in SPOKEN.finditer(DOCS.read_text())}))
+@pytest.mark.parametrize("line", sorted({found.group() for found in SPOKEN.finditer(PAGES)}))
 def test_U1_what_the_page_spells_is_there(line: str) -> None:
     found = SPOKEN.fullmatch(line)
     assert found is not None

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from connectors.inline.haproxy import HaproxyReader, check_place
+from connectors.haproxy_socket import NoAnswer, check_place
+from connectors.inline.haproxy import HaproxyReader
 from connectors.inline.haproxy_statistics import (
     CLASSES,
     COUNTERS,
     TIMES_MS,
-    NoStatistics,
     Reading,
     http_traffic,
     readings,
@@ -55,7 +55,7 @@ def test_M6_servers_by_address() -> None:
     "text", ["", "HTTP/1.1 400 Bad request\r\n", "# pxname,svname,addr,\n", "Unknown command", BROKEN]
 )
 def test_what_is_no_table_of_servers(text: str) -> None:
-    with pytest.raises(NoStatistics):
+    with pytest.raises(NoAnswer):
         list(readings(text))
 
 

@@ -64,6 +64,8 @@ def check(path: str, code: int, body: Any) -> None:
         ("/api/vservers", "/api/vservers"),
         ("/api/nodes", "/api/nodes"),
         ("/api/views", "/api/views"),
+        ("/api/http_sd", "/api/http_sd"),
+        ("/api/http_sd", "/api/http_sd?state=DOWN"),
         ("/healthz", "/healthz"),
         ("/api/openapi.json", "/api/openapi.json"),
         ("/api/asyncapi.json", "/api/asyncapi.json"),

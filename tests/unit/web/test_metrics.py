@@ -11,6 +11,7 @@ from schemas.cluster import Phase
 from schemas.states import State
 from streams.web import metrics
 from streams.web.metrics import exposition
+from streams.web.source import Receiver
 from tests.unit.replica.samples import service_state
 from tests.unit.web.fake_source import B0, B1, FakeSource, service, status
 
@@ -88,3 +89,12 @@ def test_a_service_is_up_or_not_and_says_nothing_while_unknown() -> None:
 def test_a_large_cluster_has_no_series_for_each_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "SERVICE_SERIES", 2)
     assert not [name for name, _ in scraped(SAMPLE) if name == "watchbill_service_up"]
+
+
+def test_each_receiver_of_alerts_has_its_figures_and_without_one_there_are_none() -> None:
+    receiver = Receiver("webhook", waiting=3, told=7, failed=2, refused=1)
+    series = scraped(replace(SAMPLE, totals=replace(SAMPLE.totals, receivers=(receiver,))))
+    assert series["watchbill_notices_waiting", (("receiver", "webhook"),)] == 3
+    outcomes = {dict(labels)["outcome"]: value for (name, labels), value in series.items() if "notices_total" in name}
+    assert outcomes == {"told": 7, "failed": 2, "refused": 1}
+    assert not [name for name, _ in scraped(SAMPLE) if "notices" in name]
