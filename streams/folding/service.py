@@ -349,6 +349,8 @@ class ServiceFold(Opining):
             self.due_at_ms, self.flaps = leave_until(before, config, self.record, self.due_at_ms, now_ms), ()
         elif reenabled or not (config.flap_changes and config.monitored):
             self.due_at_ms, self.flaps = None, ()
+        elif self.due_at_ms is not None:  # the window may have become shorter
+            self.due_at_ms = min(self.due_at_ms, now_ms + config.flap_window_ms)
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
         return self._publish(declared_by(sender), self._settle(), self._ownership(sender), now_ms, now_ms)
