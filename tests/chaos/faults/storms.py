@@ -15,7 +15,7 @@ from tests.chaos.tally import Tally
 from tests.chaos.world import SETTLED_S, World
 from tests.integration.cluster import on_service
 from tests.integration.targets import Ailment
-from tests.waiting import let_pass
+from tests.waiting import let_pass, wait_until
 
 WINDOW_S = 20.0
 QUICK_WINDOW_S = 6.0
@@ -93,6 +93,7 @@ def flap(world: World, window_s: float) -> Cost:
     thread = threading.Thread(target=change, name="flap", daemon=True)
     thread.start()
     try:
+        wait_until(lambda: all(is_held(world, name) for name in half), SETTLED_S, "every flapping service is held DOWN")
         let_pass(CALM_S)
         return cost(world, window_s)
     finally:
@@ -101,6 +102,12 @@ def flap(world: World, window_s: float) -> Cost:
         for name in half:
             world.cluster.targets[name].become(Ailment.NONE)
         world.cluster.apply(*(on_service(Verb.SET, name, flap_changes=NEVER, flap_window="1s") for name in half))
+
+
+def is_held(world: World, name: str) -> bool:
+    """Whether a service is shown DOWN until it is quiet."""
+    state = world.cluster.states.by_name(name)
+    return state is not None and state.due_at_ms is not None
 
 
 def cost(world: World, window_s: float) -> Cost:
