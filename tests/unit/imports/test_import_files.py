@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from connectors.config.imports import DIALECTS, NotThis
+from connectors.outbound.haproxy_servers import read_mapping
 from streams.cli.import_ import app
 from tests.unit.imports.imported import FILES, SAMPLES, imported, sample
 
@@ -155,4 +156,5 @@ def test_the_verb_writes_which_server_is_which_service(tmp_path: Path) -> None:
     config.write_text("backend b\n" + "".join(f"  server {server}\n" for server in servers))
     ran = CliRunner().invoke(app, ["haproxy", str(config), "--map", str(mapping), "--quiet"])
     assert ran.exit_code == 0, ran.output
-    assert [line for line in mapping.read_text().splitlines() if not line.startswith("#")] == ["b/s=b.s", "b/v=b.v"]
+    mapped = read_mapping(mapping.read_text().splitlines())
+    assert mapped.services == {("b", "s"): "b.s", ("b", "v"): "b.v"}
