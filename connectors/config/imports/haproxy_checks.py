@@ -54,10 +54,10 @@ class Checks:
             requests, trofs = requests_of(self.option, wanted, notices)
             return [Probe(one.line, one.settings(name, trofs), one.over_tls, one.server_name) for one in requests]
         if kind == "tcp-check":
-            dialogues = dialogues_of(self.option, wanted, notices)
             return [
-                Probe(one.line, dialogue_settings(one, name, notices), one.to.over_tls, one.to.server_name)
-                for one in dialogues
+                Probe(one.line, settings, one.to.over_tls, one.to.server_name)
+                for one in dialogues_of(self.option, wanted, notices)
+                for settings in dialogue_settings(one, name, notices)
             ]
         return [Probe(self.option.number, KINDS[kind](self.option, notices))]
 

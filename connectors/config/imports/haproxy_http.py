@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from connectors.config.imports.draft import Given
 from connectors.config.imports.haproxy_lines import Line, written_bytes
 from connectors.config.imports.notices import Notices
-from connectors.config.imports.patterns import tell_pattern
+from connectors.config.imports.patterns import quoted, tell_pattern
 from connectors.config.imports.telling import is_secret_header
 
 CODES = range(100, 600)
@@ -22,6 +22,8 @@ ASIDE = frozenset({"send-state", "comment", "set-var", "set-var-fmt", "unset-var
 WITH_VALUE = frozenset(
     ["min-recv", "comment", "ok-status", "error-status", "tout-status", "on-success", "on-error", "status-code"]
 )
+SOMETHING = "(?s)."
+"""HAProxy that looks for what must not be there wants a body to look at, however short."""
 CONTENT = {
     ("string", False): "recv",
     ("rstring", False): "recv_pattern",
@@ -58,6 +60,8 @@ class Request:
         said: dict[str, Given] = {"type": "HTTP-ECV" if self.content else "HTTP"}
         said["send" if self.content else "http_request"] = request
         said["response_codes"] = ranges(frozenset(range(200, 400)) if codes is None else codes)
+        if self.content and not self.content.keys() & {"recv", "recv_pattern"}:
+            said["recv_pattern"] = SOMETHING
         if self.headers:
             said["custom_headers"] = tuple(self.headers)
         if self.secrets:
@@ -173,6 +177,8 @@ def _take_expect(request: Request, rule: Line, notices: Notices) -> None:
             return
         wanted = frozenset(CODES) - codes if negated else codes
         request.codes = wanted if request.codes is None else request.codes & wanted
+    elif (kind, negated) == ("string", False) and "recv" in request.content and "recv_pattern" not in request.content:
+        request.content["recv_pattern"] = quoted(value)
     elif (kind, negated) in CONTENT and CONTENT[(kind, negated)] not in request.content:
         if kind == "rstring":
             tell_pattern(value, rule.number, notices)

@@ -1,24 +1,26 @@
 r"""`option tcp-check` and its rules as TCP, TCP-ECV and REDIS monitors: one for each connection that a check makes.
 
-Rule: ours says all at once and then looks at all that came, where HAProxy waits between; most servers do not mind, and
-it is told. The dialogue that everybody has for Redis is known by its texts and becomes a REDIS monitor, which waits as
-it should. What is sent after the last expectation decides nothing (a QUIT) and is left out. A text that logs in is a
-secret, and never printed.
+Rule: ours says all at once and then looks at each line that comes, where HAProxy waits between; most servers do not
+mind, and it is told. A monitor holds one text and one pattern; what expects more is several, all of which must be UP.
+The dialogue that everybody has for Redis is known by its texts and becomes a REDIS monitor, which waits as it should.
+What is sent after the last expectation decides nothing (a QUIT) and is left out. A text that logs in is a secret, and
+never printed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from connectors.config.imports.draft import Given
 from connectors.config.imports.haproxy_http import Request, expectation, take_connect
 from connectors.config.imports.haproxy_lines import Line, written_bytes
 from connectors.config.imports.notices import Notices
-from connectors.config.imports.patterns import in_order, tell_pattern
+from connectors.config.imports.patterns import quoted, tell_pattern
 from connectors.config.imports.telling import logs_in
 
+REDIS_SAYS = re.compile(r"\^?\\?\+?(PONG|OK)|role:(master|slave)", re.IGNORECASE)
 REDIS_ROLE = re.compile(r"role:(master|slave)", re.IGNORECASE)
 NEVER_READ = frozenset({"comment", "set-var", "set-var-fmt", "unset-var"})
 
@@ -91,12 +93,11 @@ def _binary(line: int, kind: str, digits: str, negated: bool = False) -> Said | 
         return None
 
 
-def dialogue_settings(dialogue: Dialogue, name: str, notices: Notices) -> dict[str, Given]:
-    """A dialogue as settings of a monitor, without TLS and times; `name` is for references to secrets."""
-    said = _redis(dialogue.steps, name, notices) or _content(dialogue.steps, notices)
-    if dialogue.to.port:
-        said["destination_port"] = dialogue.to.port
-    return said
+def dialogue_settings(dialogue: Dialogue, name: str, notices: Notices) -> list[dict[str, Given]]:
+    """A dialogue as settings of monitors, without TLS and times; `name` is for references to secrets."""
+    redis = _redis(dialogue.steps, name, notices)
+    port: dict[str, Given] = {"destination_port": dialogue.to.port} if dialogue.to.port else {}
+    return [one | port for one in ([redis] if redis else _content(dialogue.steps, notices))]
 
 
 def _redis(steps: Sequence[Said], name: str, notices: Notices) -> dict[str, Given] | None:
@@ -105,7 +106,8 @@ def _redis(steps: Sequence[Said], name: str, notices: Notices) -> dict[str, Give
     if "PING" not in sent or not any("PONG" in step.text for step in steps if step.kind != "send"):
         return None
     rest = [text for text in sent if text not in ("PING", "QUIT", "INFO REPLICATION") and not text.startswith("AUTH ")]
-    if rest or any(step.negated for step in steps):
+    said_back = [step.text.strip() for step in steps if step.kind != "send"]
+    if rest or any(step.negated for step in steps) or not all(REDIS_SAYS.fullmatch(text) for text in said_back):
         return None
     said: dict[str, Given] = {"type": "REDIS"}
     role = next((found for step in steps if (found := REDIS_ROLE.search(step.text))), None)
@@ -123,15 +125,15 @@ def _redis(steps: Sequence[Said], name: str, notices: Notices) -> dict[str, Give
     return said
 
 
-def _content(steps: Sequence[Said], notices: Notices) -> dict[str, Given]:
-    """The settings of a TCP-ECV monitor; of a TCP monitor where nothing is expected."""
+def _content(steps: Sequence[Said], notices: Notices) -> list[dict[str, Given]]:
+    """The settings of TCP-ECV monitors; of a TCP monitor where nothing is expected."""
     last = max((place for place, step in enumerate(steps) if step.kind != "send"), default=-1)
     for step in steps[last + 1 :]:
         what = "what is sent after the last expectation" if last >= 0 else "what is sent, with nothing expected"
         notices.note(step.line, what, "decides nothing and is not sent")
     steps = steps[: last + 1]
     if not steps:
-        return {"type": "TCP"}
+        return [{"type": "TCP"}]
     said: dict[str, Given] = {"type": "TCP-ECV"}
     sent = [step for step in steps if step.kind == "send"]
     for step in (step for step in sent if logs_in(step.text)):
@@ -142,31 +144,40 @@ def _content(steps: Sequence[Said], notices: Notices) -> dict[str, Given]:
         said["send"] = text
     if len(sent) > 1:
         notices.changed(
-            sent[1].line, "a dialogue of several steps", "is said at once here; then all answers are looked at"
+            sent[1].line, "a dialogue of several steps", "is said at once here; the answers may come in any order"
         )
-    _expect(steps, said, notices)
-    return said
+    return _expect(steps, said, notices)
 
 
-def _expect(steps: Sequence[Said], said: dict[str, Given], notices: Notices) -> None:
-    wanted = [step for step in steps if step.kind != "send" and not step.negated]
-    unwanted = [step for step in steps if step.kind != "send" and step.negated]
-    for step in (*wanted, *unwanted):
+def _expect(steps: Sequence[Said], base: dict[str, Given], notices: Notices) -> list[dict[str, Given]]:
+    """A monitor for as many expectations as one can hold: a text and a pattern of each sort."""
+    found = [dict(base)]
+    for step in (step for step in steps if step.kind != "send"):
         if step.kind == "rstring":
             tell_pattern(step.text, step.line, notices)
-    if len(wanted) == 1:
-        said.update(_one(wanted[0], "recv"))
-    elif wanted:
-        said["recv_pattern"] = in_order((step.text, step.kind == "rstring") for step in wanted)
-    if unwanted:
-        said.update(_one(unwanted[0], "not_recv"))
-    for step in unwanted[1:]:
-        notices.changed(
-            step.line, f"tcp-check expect ! {step.text[:60]}", "is one too many: only the first is looked for"
-        )
+            if "\\n" in step.text or "(?s" in step.text:
+                notices.changed(step.line, f"pattern {step.text[:60]}", "is matched line by line here")
+        if step.negated:
+            mend = "waits there until the server closes or says it; ours judges by the first line without it"
+            notices.changed(step.line, f"tcp-check expect ! {step.text[:60]}", mend)
+        options = list(_ways(step))
+        holder = next((one for one in found if any(name not in one for name, _ in options)), None)
+        if holder is None:
+            holder = dict(base)
+            found.append(holder)
+        name, value = next((name, value) for name, value in options if name not in holder)
+        holder[name] = value
+    if len(found) > 1:
+        notices.note(steps[0].line, "a check of many expectations", f"is {len(found)} monitors here, all must be UP")
+    return found
 
 
-def _one(step: Said, parameter: str) -> dict[str, Given]:
+def _ways(step: Said) -> Iterator[tuple[str, str]]:
+    """The parameters that may hold an expectation. A text on one line may stand as a pattern too."""
+    parameter = "not_recv" if step.negated else "recv"
     if step.kind == "string":
-        return {parameter: written_bytes(step.text)}
-    return {f"{parameter}_pattern": step.text}
+        yield parameter, written_bytes(step.text)
+    if step.kind == "rstring":
+        yield f"{parameter}_pattern", step.text
+    elif "\n" not in step.text.rstrip("\r\n") and step.text.isascii():
+        yield f"{parameter}_pattern", quoted(step.text)

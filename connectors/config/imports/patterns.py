@@ -1,4 +1,4 @@
-r"""Regular expressions of other systems in ours: what RE2 has not is told, and texts in an order become one pattern.
+r"""Regular expressions of other systems in ours: what RE2 has not is told, and a text can stand as a pattern.
 
 Rule: PCRE's look-around, back references, possessive and atomic groups are the ones that RE2 refuses, so a node would
 say INCONCLUSIVE at every probe: they are told when they are imported. For our patterns `\r\n` ends a line as `\n` does.
@@ -7,7 +7,6 @@ say INCONCLUSIVE at every probe: they are told when they are imported. For our p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from connectors.config.imports.notices import Notices
 
@@ -19,11 +18,6 @@ def tell_pattern(pattern: str, line: int, notices: Notices) -> None:
     if NOT_RE2.search(pattern):
         mend = "has what RE2 has not (look-around, back reference): its probes are INCONCLUSIVE until it is rewritten"
         notices.changed(line, f"pattern {pattern[:60]}", mend)
-
-
-def in_order(parts: Iterable[tuple[str, bool]]) -> str:
-    """One pattern for texts, or patterns (True), that must come one after the other."""
-    return "(?s)" + ".*".join(f"(?:{text})" if is_pattern else quoted(text) for text, is_pattern in parts)
 
 
 def quoted(text: str) -> str:

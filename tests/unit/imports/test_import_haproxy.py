@@ -124,19 +124,33 @@ def test_a_check_of_several_requests_is_as_many_monitors() -> None:
     assert [found.monitor(name)["http_request"] for name in ("b", "b-2")] == ["OPTIONS /a", "OPTIONS /b"]
 
 
-def test_a_dialogue_is_said_at_once_and_its_answers_are_wanted_in_their_order() -> None:
-    steps = (
-        "tcp-check expect string 220",
-        "tcp-check send A\\r\\n",
-        "tcp-check expect rstring 2[0-9]+",
-        "tcp-check send Q",
-    )
+def test_a_dialogue_is_said_at_once_and_a_monitor_holds_a_text_and_a_pattern() -> None:
+    said = ("expect string 220", "send A\\r\\n", "expect rstring 2[0-9]+", "send Q")
+    steps = [f"tcp-check {one}" for one in said]
     found = backend("option tcp-check", *steps, SERVER)
-    assert found.monitor("b")["send"] == "A\\r\\n"
-    assert found.monitor("b")["recv_pattern"] == "(?s)220.*(?:2[0-9]+)"
+    monitor = found.monitor("b")
+    assert (monitor["send"], monitor["recv"], monitor["recv_pattern"]) == ("A\\r\\n", "220", "2[0-9]+")
+    assert list(found.bound("b.s")) == ["b"]
     found = backend("option tcp-check", *steps, "tcp-check expect string bye.", SERVER)
-    assert found.monitor("b")["recv_pattern"] == "(?s)220.*(?:2[0-9]+).*bye\\."
     assert found.told("changed: a dialogue of several steps")
+    assert found.told("a check of many expectations: is 2 monitors here")
+    assert (found.monitor("b-2")["send"], found.monitor("b-2")["recv"]) == ("A\\r\\nQ", "bye.")
+    assert found.monitor("b")["send"] == "A\\r\\nQ"
+
+
+def test_a_text_may_stand_as_a_pattern_but_not_over_two_lines() -> None:
+    texts = ("tcp-check expect string one", "tcp-check expect string t.w+o", 'tcp-check expect string "a\\r\\nb"')
+    found = backend("option tcp-check", *texts, SERVER)
+    assert (found.monitor("b")["recv"], found.monitor("b")["recv_pattern"]) == ("one", "t\\.w\\+o")
+    assert found.monitor("b-2")["recv"] == "a\\r\\nb"
+    found = backend("option httpchk", "http-check expect string one", "http-check expect string t.o", SERVER)
+    assert (found.monitor("b")["recv"], found.monitor("b")["recv_pattern"]) == ("one", "t\\.o")
+
+
+def test_only_what_redis_would_say_makes_a_redis_monitor() -> None:
+    ping = ("tcp-check send PING\\r\\n", "tcp-check expect string +PONG")
+    assert backend("option tcp-check", *ping, SERVER).monitor("b")["type"] == "REDIS"
+    assert backend("option tcp-check", "tcp-check expect string 220", *ping, SERVER).monitor("b")["type"] == "TCP-ECV"
 
 
 def test_a_login_is_never_sent_nor_shown() -> None:
