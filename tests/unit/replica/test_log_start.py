@@ -7,7 +7,6 @@ import pytest
 from connectors.kafka import BEGINNING, END, FaultKind, Place
 from connectors.kafka.log_watch import LogBounds
 from connectors.kafka.places import the_last
-from connectors.kafka.settings import security_from
 from connectors.kafka.start import first_fault, first_offsets
 
 A, B = Place("t", 0), Place("t", 1)
@@ -44,18 +43,3 @@ def test_each_fault_is_final_and_says_what(
     assert fault is not None
     assert (fault.kind, fault.final) == (kind, True)
     assert told in fault.message
-
-
-def test_only_security_is_taken_from_the_environment() -> None:
-    environment = {
-        "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-        "WATCHBILL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-        "WATCHBILL_KAFKA_SSL_CA_LOCATION": "/etc/ca.pem",
-        "WATCHBILL_KAFKA_ACKS": "0",
-        "HOME": "/root",
-    }
-    assert security_from(environment) == {
-        "security.protocol": "SASL_SSL",
-        "sasl.mechanism": "SCRAM-SHA-512",
-        "ssl.ca.location": "/etc/ca.pem",
-    }
