@@ -25,7 +25,7 @@ from tests.integration.cluster import Cluster, add_monitor, on_service, running
 from tests.integration.conftest import delete_topics
 from tests.integration.targets import Ailment, Target
 from tests.integration.writing import Writer
-from tests.servers.proxied import short_folder
+from tests.servers.proxied import listens, short_folder
 from tests.servers.running import free_port, needed
 from tests.servers.running import running as program
 from tests.unit.replica.samples import service_state
@@ -76,7 +76,8 @@ def feed(bootstrap: str, name: str, folder: Path, *arguments: str) -> Iterator[N
 def haproxy(folder: Path, port: int, configuration: str) -> Iterator[Path]:
     """HAProxy with this configuration; where it tells its statistics."""
     (folder / "haproxy.cfg").write_text(configuration)
-    with program([needed("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], port, folder):
+    command = [needed("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+    with program(command, port, folder, ready=lambda: listens(folder / "admin.sock")):
         yield folder / "admin.sock"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 import urllib.error
 import urllib.request
@@ -34,6 +35,13 @@ def short_folder() -> Iterator[Path]:
     """The path of a socket has at most 107 characters: pytest's own folders are too deep."""
     with tempfile.TemporaryDirectory(prefix="watchbill-") as folder:
         yield Path(folder)
+
+
+def listens(where: Path) -> bool:
+    """Whether someone accepts at a socket's path; one that has ended leaves the path."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(1.0)
+        return sock.connect_ex(str(where)) == 0
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from connectors.haproxy_socket import ask
 from connectors.outbound.haproxy_runtime import Answer, HaproxyRuntime
 from connectors.outbound.haproxy_servers import Mapped, read_mapping
 from schemas.states import State
-from tests.servers.proxied import short_folder
+from tests.servers.proxied import listens, short_folder
 from tests.servers.running import free_port, needed, running
 
 MANY = 300
@@ -55,7 +55,8 @@ def haproxy(folder: Path) -> Iterator[Path]:
     """A HAProxy with that configuration, from its beginning; its socket of level admin."""
     port = free_port()
     (folder / "haproxy.cfg").write_text(CONFIGURATION.format(folder=folder, port=port, many=MANY))
-    with running([needed("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")], port, folder):
+    command = [needed("haproxy"), "-db", "-f", str(folder / "haproxy.cfg")]
+    with running(command, port, folder, ready=lambda: listens(folder / "admin.sock")):
         yield folder / "admin.sock"
 
 
