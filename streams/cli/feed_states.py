@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -85,6 +86,7 @@ async def states_told(address: str, cluster: str, node: str | None) -> AsyncIter
     from connectors.replica.paths import PathReplica
     from connectors.replica.states import StateReplica
 
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # before anything was told there is nothing to end
     with StateReplica(address, cluster) as states, PathReplica(address, cluster) as paths:
         for replica in (states, paths):
             await asyncio.to_thread(replica.wait_ready, READY_S)

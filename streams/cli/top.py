@@ -15,7 +15,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -178,15 +177,16 @@ def _run(watched: Watched, screen: Screen) -> None:
     console = Console(highlight=False)
     if console.is_dumb_terminal:
         fail("top needs a terminal that can move its cursor, and TERM says that this one is dumb", ExitCode.USAGE)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ended = threading.Event()  # an exception out of a handler can be lost in the code that it comes up in
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a shell that comes back on this screen could not be read
     with (
-        suppress(KeyboardInterrupt),
         raw_keys(sys.stdin.fileno()) as pressed,
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
         listed = Listed()
-        while not screen.ended:
+        while not (screen.ended or ended.is_set()):
             width, height = shutil.get_terminal_size()
             picture, room = watched.picture(), rows_that_fit(height)
             screen = settled(screen, listed.of(screen, picture), room)

@@ -270,7 +270,8 @@ def world(site: Site, name: str, folder: Path, plan: Plan, seed: str, patience: 
         seen = Seen(cluster.states)
         cluster.states.on_applied(seen.take)
         cluster.start(*plan.node_ids)
-        cluster.apply(add_monitor("http", "HTTP", **plan.monitor))
+        retries = round(int(plan.monitor["retries"]) * patience)  # a busy machine starves the targets, too
+        cluster.apply(add_monitor("http", "HTTP", **{**plan.monitor, "retries": retries}))
         cluster.add_services([f"svc{number:02d}" for number in range(plan.services)], "http")
         hold_s = (FAILOVER_S + DETECTION_S) * patience * 1.25
         weather = Weather(cluster.targets, Random(f"{seed}/weather"), hold_s)

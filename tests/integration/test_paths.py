@@ -160,6 +160,11 @@ def page(world: World, node: str, path: str) -> Any:
     return body
 
 
+def vserver_is_known(world: World, node: str) -> bool:
+    """Whether its configuration has come to the node."""
+    return http_get(world.network, node, WEB_PORT, "/api/vservers/shop")[0] == 200
+
+
 def shown(world: World, *words: str) -> Any:
     """What `watchbill show ... -o json` prints."""
     command = [sys.executable, "-m", "streams.cli.main", "show", *words, "-o", "json"]
@@ -177,6 +182,8 @@ def test_PS1_PS2_a_vservers_traffic_goes_to_a_node_that_has_a_path(world: World)
     )
     lost = world.not_owner("behind")
     others = sorted({*NODES} - {lost})
+    for node in NODES:
+        wait_until(lambda node=node: vserver_is_known(world, node), PATH_S, f"{node} knows of the vserver")
     wait_until(lambda: page(world, lost, "/api/vservers/shop")["processing_set"] == [*NODES], PATH_S, "all three")
     world.network.cut(lost)
     try:
