@@ -22,6 +22,7 @@ from connectors.engine.ping_access import PingAccess
 from connectors.kafka.ends import EndOffsets
 from connectors.kafka.log_reader import LogReader
 from connectors.kafka.places import Place
+from connectors.kafka.settings import KafkaAccess
 from connectors.replica.base import Replica, default_access
 from schemas import codec
 from schemas.config import ConfigCommand
@@ -212,7 +213,7 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
         "time": TIME,
         "LogReader": SimReader,
         "EndOffsets": SimEnds,
-        "default_access": lambda *_: None,
+        "default_access": lambda *_: KafkaAccess("simulated:1", "simulated"),
         "encode": memory.encode,
         "decode": memory.decode,
         "decode_any": memory.decode_any,
