@@ -63,6 +63,8 @@ CHECKS = {
     ),
     "refusal": ("option tcp-check", "tcp-check send PING\\r\\n", "tcp-check expect ! string HTTP"),
 }
+PATIENCE = 3
+"""On a machine that does other things too a target may answer late to one of both: they are asked again."""
 TOLD = {("refusal", "greets"): "HAProxy: False"}
 """HAProxy waits there until the server closes; the import says so."""
 HEAD = """
@@ -191,7 +193,16 @@ def test_our_monitors_say_what_haproxy_says() -> None:
                 lambda: found if len(found := said_by_haproxy(folder)) == len(every) else None, 20.0, "every check done"
             )
             ours = said_by_us(text)
-    differing = {place: f"HAProxy: {theirs[place]}" for place in every if theirs[place] != ours[place]}
-    assert differing == TOLD
-    assert {theirs[place] for place in every} == {True, False}
+            for _ in range(PATIENCE):
+                if differing(theirs, ours) == TOLD:
+                    break
+                theirs, ours = said_by_haproxy(folder), said_by_us(text)
+    assert differing(theirs, ours) == TOLD
+    assert theirs.keys() == every
+    assert set(theirs.values()) == {True, False}
     assert sum(theirs.values()) > len(CHECKS), "each check passes somewhere"
+
+
+def differing(theirs: dict[tuple[str, str], bool], ours: dict[tuple[str, str], bool]) -> dict[tuple[str, str], str]:
+    """(check, target) -> what HAProxy says, where it is not what we say."""
+    return {place: f"HAProxy: {theirs.get(place)}" for place, up in ours.items() if theirs.get(place) is not up}
