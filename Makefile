@@ -2,6 +2,7 @@
 #   make demo    a Kafka, three nodes, eight services and the live board
 #   make test    every check and every test
 #   make setup   only the environment, .venv (quick when nothing changed)
+#   make image   as root: build the container image without a daemon, and run a node in it
 #   make bench   the figures of the README, measured here
 #   make lock    maintainers: resolve the locks anew, of Python packages and of Kafka's jars
 
@@ -12,7 +13,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 2
 
 .DEFAULT_GOAL := setup
-.PHONY: setup kafka demo test check bench lock clean
+.PHONY: setup kafka demo test image check bench lock clean
 
 setup: $(STAMP)
 
@@ -38,6 +39,10 @@ demo: kafka
 # The checks first: they take seconds. Tests on Kafka share one broker and one worker, the others run beside them.
 test: check kafka
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 40 --durations-min 5
+
+# The image of the Dockerfile, built without a daemon and run. Needs root, buildah and mmdebstrap; some minutes.
+image: setup kafka
+	$(BIN)/python -m pytest -m image tests/integration/test_image.py
 
 check: setup
 	$(BIN)/ruff check .
