@@ -6,6 +6,7 @@ by file, and all of it runs on one worker of pytest-xdist, beside the rest: no t
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
             item.add_marker(pytest.mark.kafka)
             item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def garbage_waits(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On Kafka garbage is collected between modules: a collection in a client's own thread can crash the process
+    (confluent-kafka 2.16, its issue 1761), and a test process has dozens of clients at once.
+    """
+    path = request.node.path
+    if not (path.is_relative_to(HERE) and path.relative_to(HERE).parts[0] in ON_KAFKA):
+        yield
+        return
+    gc.disable()
+    yield
+    gc.enable()
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
