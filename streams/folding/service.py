@@ -349,7 +349,7 @@ class ServiceFold(Opining):
             self.due_at_ms, self.flaps = leave_until(before, config, self.record, self.due_at_ms, now_ms), ()
         elif reenabled or not (config.flap_changes and config.monitored):
             self.due_at_ms, self.flaps = None, ()
-        elif self.due_at_ms is not None:  # the window may have become shorter
+        elif self.due_at_ms is not None and before is not None and config.flap_window_ms < before.flap_window_ms:
             self.due_at_ms = min(self.due_at_ms, now_ms + config.flap_window_ms)
 
     def _publish_ownership(self, sender: Sender, now_ms: int) -> list[Fact]:
