@@ -108,7 +108,7 @@ def _web_address(web: str | None) -> tuple[str, int | None]:
     if web is None:
         return "127.0.0.1", None
     host, _, port = web.rpartition(":")
-    if not port.isdigit():
+    if not (port.isdigit() and 1 <= int(port) <= 65_535):
         raise typer.BadParameter(f"--web {web!r}: give HOST:PORT, such as 127.0.0.1:8080")
     return host.removeprefix("[").removesuffix("]") or "127.0.0.1", int(port)
 
