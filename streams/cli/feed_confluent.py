@@ -7,13 +7,12 @@ topic is made if it is missing, with the settings of the state topic.
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from typing import Annotated
 
 import typer
 
 from schemas.topics import DEFAULT_CLUSTER, FRAMED_STATES, topic_name
+from streams.cli.ending import told_to_end
 from streams.cli.output import ExitCode, Output, fail, note
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption, Sending
 
@@ -57,16 +56,8 @@ def confluent(
             feed = ConfluentFeed(states, producer, topic, schema_id)
             different = feed.begin(held(access, topic, READY_S))
             note(f"feeding {topic} with schema {schema_id}: {len(states):,} services, {different:,} to be written")
-            feed.run(_until_told())
+            feed.run(told_to_end())
     except (NotReady, Unread) as fault:
         fail(str(fault), ExitCode.NO_ANSWER)
     finally:
         producer.close()
-
-
-def _until_told() -> threading.Event:
-    """Set by SIGTERM or SIGINT."""
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    return told

@@ -23,6 +23,7 @@ import typer
 from schemas.identifiers import EntityId
 from schemas.states import State
 from schemas.topics import DEFAULT_CLUSTER
+from streams.cli.ending import told_to_end
 from streams.cli.output import ExitCode, fail
 from streams.cli.sending import BootstrapOption, ClusterOption, DataDirOption
 from streams.cli.top_draw import Detail, draw, rows_that_fit
@@ -177,9 +178,7 @@ def _run(watched: Watched, screen: Screen) -> None:
     console = Console(highlight=False)
     if console.is_dumb_terminal:
         fail("top needs a terminal that can move its cursor, and TERM says that this one is dumb", ExitCode.USAGE)
-    ended = threading.Event()  # an exception out of a handler can be lost in the code that it comes up in
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    ended = told_to_end()
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # a shell that comes back on this screen could not be read
     with (
         raw_keys(sys.stdin.fileno()) as pressed,

@@ -48,7 +48,7 @@ class HeldReports:
             binding = (run.service_id, run.monitor_id)
             if pause is None:
                 now.append(run)
-            elif self._clock() - self._sent_s.get(binding, -pause) >= pause:
+            elif self._has_paused(binding, pause):
                 now += self._taken(binding, run)
             else:
                 waiting = self._waiting.setdefault(binding, {})
@@ -61,9 +61,14 @@ class HeldReports:
         found: list[ProbeRun] = []
         for binding in list(self._waiting):
             pause = self._pause_of(binding[0])
-            if pause is None or self._clock() - self._sent_s.get(binding, -pause) >= pause:
+            if pause is None or self._has_paused(binding, pause):
                 found += self._taken(binding)
         return found
+
+    def _has_paused(self, binding: Binding, pause: float) -> bool:
+        """Whether the last report of a held binding is so long ago; there may have been none."""
+        sent_s = self._sent_s.get(binding)
+        return sent_s is None or self._clock() - sent_s >= pause
 
     def _taken(self, binding: Binding, *more: ProbeRun) -> list[ProbeRun]:
         self._sent_s[binding] = self._clock()
