@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 from dnslib import QTYPE, RCODE, RR, DNSRecord
@@ -67,10 +65,8 @@ class Served:
     def __init__(self) -> None:
         self.zone = Zone()
         quiet = DNSLogger("-request,-reply,-truncated,-error", logf=lambda text: None)
-        self.port = both_free()
-        self._servers = [
-            DNSServer(self.zone, address="127.0.0.1", port=self.port, tcp=tcp, logger=quiet) for tcp in (False, True)
-        ]
+        self._servers = both(self.zone, quiet)
+        self.port = self._servers[0].server.server_address[1]
         for server in self._servers:
             server.server.handle_error = lambda request, address: None
             server.start_thread()
@@ -84,14 +80,16 @@ class Served:
             server.server.server_close()
 
 
-def both_free() -> int:
-    """A port that is free for UDP and TCP."""
-    while True:
-        with closing(socket.socket(type=socket.SOCK_DGRAM)) as udp, closing(socket.socket()) as tcp:
-            udp.bind(("127.0.0.1", 0))
-            port = int(udp.getsockname()[1])
-            if tcp.connect_ex(("127.0.0.1", port)) != 0:
-                return port
+def both(zone: Zone, logger: DNSLogger) -> list[DNSServer]:
+    """One by UDP, one by TCP, on one port that the system gave the first; another where the second cannot have it."""
+    for _ in range(100):
+        udp = DNSServer(zone, address="127.0.0.1", port=0, logger=logger)
+        port = udp.server.server_address[1]
+        try:
+            return [udp, DNSServer(zone, address="127.0.0.1", port=port, tcp=True, logger=logger)]
+        except OSError:  # a connection of somebody's has the number on TCP
+            udp.server.server_close()
+    raise OSError("no port of 100 was free for UDP and TCP at once")
 
 
 @pytest.fixture(scope="module")
