@@ -1,7 +1,8 @@
 """Seeds from the command line: `python -m tests.simulation --seeds 1000`, or `--seed 17 --trace`, told line by line.
 
 The last line is one JSON object: what failed, and how often each fault took effect. The exit code is 1 if a seed
-failed.
+failed. With --serve each line of the standard input is a run of its own, whose JSON answers it: importing the product
+takes as long as thirty seeds.
 """
 
 from __future__ import annotations
@@ -29,19 +30,27 @@ def main() -> int:
     parser.add_argument("--mutate", default="", help="take away a rule of the product (see mutations.py)")
     parser.add_argument("--stop", action="store_true", help="end at the first seed that fails")
     parser.add_argument("--json", action="store_true", help="nothing but the last line")
+    parser.add_argument("--serve", action="store_true", help="play what each line of the standard input asks for")
     arguments = parser.parse_args()
     if os.environ.get(FIXED_ORDER) != "0":
         os.environ[FIXED_ORDER] = "0"
         os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
-    return play_all(arguments)
+    from tests.simulation import run  # noqa: F401  the product's modules, before what there is now is frozen
+
+    gc.freeze()
+    gc.disable()
+    if not arguments.serve:
+        return play_all(arguments)
+    for line in sys.stdin:
+        play_all(parser.parse_args(["--json", *json.loads(line)]))
+        gc.collect()
+    return 0
 
 
 def play_all(arguments: Namespace) -> int:
     """Play every seed, tell of those that fail."""
     from tests.simulation.run import play
 
-    gc.freeze()
-    gc.disable()
     seeds = (
         [arguments.seed] if arguments.seed is not None else range(arguments.first, arguments.first + arguments.seeds)
     )
@@ -76,7 +85,7 @@ def play_all(arguments: Namespace) -> int:
         "digest": digests[min(digests)] if len(digests) == 1 else "",
         "counted": dict(sorted(counted.items())),
     }
-    print(json.dumps(told))
+    print(json.dumps(told), flush=True)
     return 1 if failed else 0
 
 
