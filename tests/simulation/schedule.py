@@ -12,7 +12,7 @@ from random import Random
 
 FAULTS_FROM_S = 3.0
 FAULTS_S = 4.0
-QUIET_S = 9.0
+QUIET_S = 6.5
 """Of a session of 1.5 s: an expiry, a rebalance that waits for nobody, a view, a claim made again, and a handover."""
 GROUPS = ("east", "west")
 """Node groups; a node is in one of them, or in none and so hosts only what is everywhere."""

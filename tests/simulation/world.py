@@ -82,12 +82,13 @@ class World:
             events._set_running_loop(None)
 
     def _run(self, until_s: float) -> None:
-        queue = self._queue
+        queue, pop = self._queue, heapq.heappop
         while queue and queue[0][0] <= until_s:
-            at_s, _, handle = heapq.heappop(queue)
+            at_s, _, handle = pop(queue)
             if handle.dropped:
                 continue
-            self.now_s = max(self.now_s, at_s)
+            if at_s > self.now_s:
+                self.now_s = at_s
             self.events += 1
             machine = handle.machine
             if machine is None:
@@ -131,10 +132,16 @@ class Machine:
         if self.frozen or (self.blocked and handle.on_loop):
             self._waiting.append(handle)
             return
-        self.enter(handle.call, *handle.arguments)
+        if Machine.current is not self:
+            Machine.current = self
+            events._set_running_loop(self.loop)
+        try:
+            handle.call(*handle.arguments)
+        except Exception as fault:
+            self.fail(f"{type(fault).__name__}: {fault}", fault)
 
     def enter(self, call: Callable[..., Any], *arguments: Any) -> Any:
-        """Run code of this machine."""
+        """Run code of this machine, out of its turn."""
         if Machine.current is not self:
             Machine.current = self
             events._set_running_loop(self.loop)
