@@ -12,21 +12,43 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
+import time
+from functools import cache
 from pathlib import Path
 
 SEND_BUFFER_BYTES = 786_433
 """A prime, by which a producer's sockets are known."""
 DESCRIPTORS = Path("/proc/self/fd")
+LOOK_S = 0.1
+"""How often new connections are looked for, to give them their deadline."""
+
+
+@cache
+def kernel_deadline(timeout_ms: int) -> KernelDeadline:
+    """The one of this process for that time: the sockets of one producer cannot be told from another's."""
+    return KernelDeadline(timeout_ms)
 
 
 class KernelDeadline:
-    """Of one process's producers; `arm` is called again and again, for sockets come and go."""
+    """Of a process's producers; `look` is called again and again, from any thread, for sockets come and go."""
 
     def __init__(self, timeout_ms: int) -> None:
         self._timeout_ms = timeout_ms
+        self._looking = threading.Lock()
+        self._looked_at_s = 0.0
         self._armed: set[tuple[int, int]] = set()
         self._option: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)
         self._buffer_bytes = _as_told(SEND_BUFFER_BYTES)
+
+    def look(self) -> None:
+        """`arm`, unless another thread is at it or has just been."""
+        if time.monotonic() - self._looked_at_s > LOOK_S and self._looking.acquire(blocking=False):
+            try:
+                self._looked_at_s = time.monotonic()
+                self.arm()
+            finally:
+                self._looking.release()
 
     def arm(self) -> int:
         """Give the sockets that have come since their deadline; how many have it now."""

@@ -20,7 +20,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connectors.kafka.client_log import ClientLog
-from connectors.kafka.kernel_deadline import SEND_BUFFER_BYTES, KernelDeadline
+from connectors.kafka.kernel_deadline import SEND_BUFFER_BYTES, kernel_deadline
 from connectors.kafka.settings import KafkaAccess
 from schemas.limits import MIB
 
@@ -34,8 +34,6 @@ LINGER_MS = 1
 POLL_S = 0.05
 REPLACE_S = 1.0
 """How long a client that replaces another is left alone: what is wrong may be wrong with every one."""
-LOOK_S = 0.1
-"""How often new connections are looked for, to give them their deadline."""
 FLUSH_POLL_S = 0.002
 
 
@@ -74,11 +72,11 @@ class OwnProducer:
             "message.max.bytes": RECORD_BYTES,
             "socket.send.buffer.bytes": SEND_BUFFER_BYTES,
         }
-        self._deadline = KernelDeadline(kernel_timeout_ms or delivery_timeout_ms)
+        self._deadline = kernel_deadline(kernel_timeout_ms or delivery_timeout_ms)
         self._log, self._voice = structlog.get_logger("watchbill.producer"), ClientLog(access.client_id)
         self._lock = threading.Lock()
         self._broken: str | None = None
-        self._looked_at_s, self._replaced_at_s = 0.0, -math.inf
+        self._replaced_at_s = -math.inf
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
         self.replaced_because: str | None = None
         """Why a client was last given up: what waited in it was dropped, and says only that."""
@@ -180,16 +178,10 @@ class OwnProducer:
         if error.code() == KafkaError._FATAL or error.fatal():
             self._broken = error.str()
 
-    def _give_deadline(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._looked_at_s > LOOK_S:
-            self._looked_at_s = now_s
-            self._deadline.arm()
-
     def _serve(self) -> None:
         while not self._stopping.is_set():
             self._poll()
-            self._give_deadline()
+            self._deadline.look()
             if self._broken is not None and time.monotonic() - self._replaced_at_s > REPLACE_S:
                 self._replaced_at_s = time.monotonic()
                 self._replace(self._broken)

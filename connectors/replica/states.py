@@ -2,7 +2,7 @@
 
 Rule: readers never wait for Kafka and never see it flip: without a broker the last states stay, with their age (U-9).
 A subscriber gets a snapshot and then every accepted change behind it exactly once. Bytes are taken by their heads, and
-read whole when they are asked for, after `ready` also a second later (`unread`); what can not be read gives its place
+read whole when they are asked for, after `ready` also a little later (`unread`); what can not be read gives its place
 back to its predecessor. With a subscriber each record is decoded first. Reads are safe from any thread: single look-ups
 go without a lock (one dictionary access, atomic in CPython), whatever must see a whole takes the lock under which the
 reader's thread applies a batch.

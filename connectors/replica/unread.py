@@ -12,7 +12,7 @@ from collections import deque
 
 from connectors.kafka.places import LogRecord
 
-READ_AFTER_S = 1.0
+READ_AFTER_S = 3.0
 AT_ONCE = 250
 """States read in one go, so that new records never wait for more than some milliseconds."""
 WAITING = 100_000

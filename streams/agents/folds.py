@@ -300,7 +300,6 @@ class Folds(Mapping[EntityId, ServiceFold]):
             raise KeyError(service_id)
         fold = ServiceFold(service_id, self._state_of(service_id))
         self._folds[service_id] = fold
-        self._note_time(service_id, wakes_at_ms(fold))
         self._carry_out(fold.configured(config, source, self._now_ms()))
         self._carry_out(fold.paths_changed(self._reach_of(service_id), self._now_ms()))
         self._look_at_clock(fold, self._now_ms())

@@ -71,8 +71,10 @@ def is_unanswered(doubt: Doubt, now_ms: int) -> bool:
 
 def wakes_at_ms(timed: Timed) -> int | None:
     """When time alone changes something next; None: never."""
-    until_ms = timed.doubt.until_ms if timed.doubt is not None else None
-    return min((at_ms for at_ms in (timed.due_at_ms, until_ms) if at_ms is not None), default=None)
+    due_at_ms, until_ms = timed.due_at_ms, timed.doubt.until_ms if timed.doubt is not None else None
+    if due_at_ms is None or until_ms is None:
+        return until_ms if due_at_ms is None else due_at_ms
+    return min(due_at_ms, until_ms)
 
 
 class Opinion:

@@ -70,6 +70,8 @@ SWITCH_S = 0.0005
 """How long a thread may keep the interpreter while another waits: at Python's 5 ms the loop, which gives it up at every
 socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10,000 services that was half.
 """
+TAKEOVER_S = 3.0
+"""From an assignment on, a takeover may be under way: of this node's claims or of those that it folds for others."""
 PROPOSE_AGAIN_ROUNDS = 10
 STUCK_EVERY_ROUNDS = 10
 
@@ -99,6 +101,7 @@ class Node:
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
+        self._assigned_s = 0.0
         self.lease = Lease(settings.lease_s)
         self.garbage = Garbage()
         self.views = Views()
@@ -249,7 +252,8 @@ class Node:
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
-        self.garbage.keep_house(stock, busy=bool(self.monitoring.watches.unconfirmed))
+        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S
+        self.garbage.keep_house(stock, busy=taking_over or bool(self.monitoring.watches.unconfirmed))
         self.outbox.flush()
         self.publisher.keep_house()
         self.monitoring.paths.reports.keep_house()
@@ -317,6 +321,7 @@ class Node:
     async def _assigned(self, assignment: Assignment) -> None:
         """The group gave this node partitions. Returns at once: a member that dwells here has no heartbeat."""
         self.stall_watch.assigned()
+        self._assigned_s = self.loop.time()
         self.folding.awaits(assignment)
         self.leader.assigned(assignment.generation, self.views.held)
         self._settling = asyncio.create_task(self._settle(assignment), name="settle")

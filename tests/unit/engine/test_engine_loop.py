@@ -241,11 +241,11 @@ def test_a_replaced_binding_goes_on_with_a_new_run() -> None:
         assert [(report.run, report.verdict) for report in harness.reports] == [(1, Verdict.UP), (2, Verdict.DOWN)]
 
 
-def test_a_table_of_10000_bindings_takes_less_than_half_a_second() -> None:
+def test_a_table_of_10000_bindings_costs_what_each_of_them_costs() -> None:
     rows = [binding(number) for number in range(10_000)]
     with engine() as harness:
         began_s = time.process_time()
         harness.probe(*rows)
         harness.until(lambda: harness.loop.table.scheduled == 10_000, "all are in")
-        assert time.process_time() - began_s < 0.5
+        assert time.process_time() - began_s < 3.0, "0.2 s; a look at all for each takes minutes"
         harness.tell(frames.encode_numbers(FrameKind.REMOVE, range(10_000)))

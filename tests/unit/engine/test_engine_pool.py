@@ -210,7 +210,7 @@ def test_a_table_of_10000_bindings_is_sent_without_holding_up_the_node() -> None
             began_s = time.process_time()
             node.pool.add(table)
             node.pool.set_probing(on=range(10_000))
-            assert time.process_time() - began_s < 0.5
+            assert time.process_time() - began_s < 3.0, "0.1 s; a message for each takes tens"
             await node.until(
                 lambda: [s.bindings for s in node.pool.statistics.values()] == [10_000] * 2, "both have it"
             )
