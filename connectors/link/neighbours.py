@@ -12,6 +12,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from connectors.link.vlan import vlan_of
@@ -112,7 +113,9 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         data = data[(length + 3) & ~3 :]
 
 
+@lru_cache(maxsize=4_096)
 def _plain(address: str) -> str:
+    """The address as the table spells it."""
     try:
         return str(ipaddress.ip_address(address.partition("%")[0]))
     except ValueError:
