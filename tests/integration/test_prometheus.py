@@ -121,6 +121,21 @@ def test_each_rule_can_be_asked_and_speaks_of_figures_that_there_are(prometheus:
         assert set(named) <= set(told), rule["query"]
 
 
+def test_each_expression_of_the_operations_page_can_be_asked_and_speaks_of_figures_that_there_are(
+    prometheus: Prometheus,
+) -> None:
+    page = (DOCS / "operations.md").read_text(encoding="utf-8")
+    section = page.split("\n## What to be woken for\n")[1].split("\n## ")[0]
+    expressions = [
+        text for text in re.findall(r"`([^`]+)`", section) if re.match(r"(up|watchbill_\w+|increase)\b", text)
+    ]
+    assert len(expressions) >= 8
+    told = set(prometheus.get("label/__name__/values"))
+    for text in expressions:
+        prometheus.query(text)
+        assert set(re.findall(r"watchbill_\w+|\bup\b", text)) <= told, text
+
+
 def dashboard() -> dict[str, Any]:
     made: dict[str, Any] = json.loads((DOCS / "grafana" / "watchbill.json").read_text(encoding="utf-8"))
     return made
