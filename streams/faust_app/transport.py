@@ -18,10 +18,15 @@ from mode.threads import MethodQueue
 
 from streams.faust_app.commit_trail import CommitTrail
 
-FETCH_MAX_WAIT_MS = 100
-"""A fetch holds up the next one, which alone asks for partitions that a rebalance has brought. Shorter waits cost more
-than they save: at 25 ms the idle fetches of three nodes took a third of a processor, which a takeover then lacked.
+IDLE_WAIT_MS = 100
+"""How long the broker holds a fetch while there is nothing. Shorter waits cost more than they save: at 25 ms the idle
+fetches of three nodes took a third of a processor, which a takeover then lacked.
 """
+HURRIED_WAIT_MS = 20
+"""The same in a rebalance and soon after: a fetch holds up the next one, which alone asks for partitions that the
+rebalance has brought.
+"""
+HURRY_S = 5.0
 PREFETCH_WAIT_S = 0.01
 """How long records that nobody has taken yet hold up the next fetch from the same broker. The library's 0.1 s passed in
 every takeover: it fetches from the retained partitions while Faust still has all of them paused.
@@ -32,13 +37,14 @@ WORKERS = 4
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
-    """The driver's consumer thread; its consumer waits at most FETCH_MAX_WAIT_MS for a fetch to fill.
+    """The driver's consumer thread; its consumer waits at most IDLE_WAIT_MS for a fetch to fill.
 
     Two fetches can be under way at once after a rebalance, each for up to POLL_S, and with the driver's two workers the
     seek that the new generation waits for stood behind them: a second of every other takeover.
     """
 
     _method_queue: Any = None
+    hurried_until_s = 0.0
 
     @property
     def method_queue(self) -> Any:
@@ -52,9 +58,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         await super().on_start()
         self._ensure_consumer()._fetcher._prefetch_backoff = PREFETCH_WAIT_S
 
+    def hurry(self) -> None:
+        """A rebalance begins. Called on another thread."""
+        self.hurried_until_s = time.monotonic() + HURRY_S
+        if self._consumer is not None:
+            self._consumer._fetcher._fetch_max_wait_ms = HURRIED_WAIT_MS
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._fetch_max_wait_ms = HURRIED_WAIT_MS
         return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
@@ -87,6 +99,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         what it takes behind the new generation's seek would be skipped for good, as no one asks where it went.
         """
         epoch = self.consumer.flow_epoch
+        if time.monotonic() > self.hurried_until_s:
+            consumer._fetcher._fetch_max_wait_ms = IDLE_WAIT_MS
         wait_s = POLL_S if timeout is None else min(timeout, POLL_S)
         records = await super()._fetch_records(consumer, active_partitions, timeout=wait_s, max_records=max_records)
         if not records or epoch == self.consumer.flow_epoch:
@@ -146,6 +160,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def stop_flow(self) -> None:
         """A rebalance begins: what is being fetched belongs to the generation before."""
         self.flow_epoch += 1
+        self._thread.hurry()
         self.trail.forget()
         self._worked.clear()
         self._told.clear()

@@ -40,7 +40,7 @@ from streams.faust_app.app import (
 )
 from streams.faust_app.assignor import Assignor
 from streams.faust_app.identity import NodeIdentity, member_of
-from streams.faust_app.transport import FETCH_MAX_WAIT_MS, Consumer, ConsumerThread, Transport
+from streams.faust_app.transport import HURRIED_WAIT_MS, Consumer, ConsumerThread, Transport
 from streams.ownership.placement import place
 from streams.ownership.view import Member
 from streams.tables.replica_store import Store
@@ -161,7 +161,12 @@ def test_our_thread_sets_the_fetch_wait(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Made())
     thread = object.__new__(ConsumerThread)
-    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == FETCH_MAX_WAIT_MS
+    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == HURRIED_WAIT_MS
+
+
+def test_the_fetcher_has_the_wait_that_a_rebalance_changes() -> None:
+    assert "self._fetch_max_wait_ms = fetch_max_wait_ms" in inspect.getsource(Fetcher.__init__)
+    assert "self._fetch_max_wait_ms" in inspect.getsource(Fetcher._get_actions_per_node)
 
 
 def test_the_fetcher_has_the_prefetch_wait_that_our_thread_sets() -> None:

@@ -18,6 +18,8 @@ GROUPS = ("east", "west")
 """Node groups; a node is in one of them, or in none and so hosts only what is everywhere."""
 RETURN_S = 4.0
 """Who left comes back after this and a while."""
+SLOW_S = 2.5
+"""A slow join, or faults of every kind on top of each other, may take so much longer than QUIET_S allows for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,14 @@ def schedule_of(seed: int, random: Random) -> Schedule:
     turns = sorted(
         (random.randrange(services), random.uniform(1.0, FAULTS_FROM_S + FAULTS_S)) for _ in range(random.randint(0, 4))
     )
-    last_s = max([step.at_s + step.for_s + RETURN_S * (step.fault == "leave") for step in steps], default=FAULTS_FROM_S)
-    return Schedule(kind, nodes, groups, services, steps, tuple(turns), max(last_s, FAULTS_FROM_S) + QUIET_S)
+    last_s = max([step.at_s + step.for_s + _aftermath_s(step.fault) for step in steps], default=FAULTS_FROM_S)
+    end_s = max(last_s, FAULTS_FROM_S) + QUIET_S + SLOW_S * (kind == "all")
+    return Schedule(kind, nodes, groups, services, steps, tuple(turns), end_s)
+
+
+def _aftermath_s(fault: str) -> float:
+    """What a fault brings after its end."""
+    return RETURN_S if fault == "leave" else SLOW_S if fault.startswith("join") else 0.0
 
 
 def _steps(kind: str, nodes: tuple[str, ...], random: Random) -> tuple[Step, ...]:
