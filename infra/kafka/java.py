@@ -31,10 +31,6 @@ def java_path() -> Path:
     return path
 
 
-BOTH_COMPILERS = ("-XX:TieredStopAtLevel=4",)
-"""For a broker that works for minutes, as one in production does."""
-
-
 def command(
     java: Path,
     jars: Sequence[Path],

@@ -20,8 +20,6 @@ from connectors.replica.states import Applied, StateReplica
 from infra import topics
 from infra.cluster.nodes import Nodes, wait_until
 from infra.kafka.broker import Broker
-from infra.kafka.java import BOTH_COMPILERS
-from infra.kafka.startup import startup_options
 from schemas.config import Kind, Operation, Verb
 from schemas.identifiers import EntityId, NodeId
 
@@ -97,8 +95,7 @@ def rig(node_ids: Sequence[str], cluster: str = "bench", progress: Callable[[str
         folder = Path(
             stack.enter_context(tempfile.TemporaryDirectory(prefix="watchbill-bench-", ignore_cleanup_errors=True))
         )
-        options = (*startup_options(), *BOTH_COMPILERS)
-        broker = stack.enter_context(Broker.start(folder / "kafka", heap_mb=512, java_options=options))
+        broker = stack.enter_context(Broker.start(folder / "kafka", heap_mb=512))
         topics.init(broker.bootstrap, cluster)
         progress(f"Kafka {broker.version} at {broker.bootstrap}, logs in {folder}")
         control = stack.enter_context(ControlReplica(broker.bootstrap, cluster))
