@@ -20,7 +20,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import alerts, cluster, config, probes, states
 from schemas.datum import from_datum, to_datum
-from schemas.encoding import Encode, NotDirect, encoder_of
+from schemas.encoding import Encode, NotDirect, encoder_of, string
 
 RecordT = TypeVar("RecordT")
 
@@ -197,6 +197,14 @@ def peek_state(data: bytes) -> str:
     if not 0 <= place < len(_STATE_WORDS):
         raise Unreadable("no known state where the state stands")
     return _STATE_WORDS[place]
+
+
+def may_ask(data: bytes, node: str) -> bool:
+    """False where an encoded ServiceState certainly asks no second opinion of this node; True: decode it and see.
+
+    Who is asked stands first in an optional record: its branch and its length before it, in every release.
+    """
+    return b"\x02" + string(node) in data
 
 
 def peek_path(data: bytes) -> tuple[str, str, str]:

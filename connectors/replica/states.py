@@ -152,6 +152,10 @@ class StateReplica(Replica):
         """The bytes of a service's state as they stand in Kafka, known to be readable, or None."""
         return None if self.get(entity_id) is None else self._map.values.get(entity_id.encode())
 
+    def bytes_of(self, entity_id: EntityId) -> bytes | None:
+        """The bytes of a service's state as they stand in Kafka, readable or not, or None."""
+        return self._map.values.get(entity_id.encode())
+
     def by_name(self, name: str) -> ServiceState | None:
         """The state of the service of that name. The first call decodes every state; later ones are look-ups."""
         if not self._names.built:

@@ -17,6 +17,7 @@ from connectors.engine.pool import EnginePool
 from connectors.engine.runs import RunReport
 from connectors.link.neighbours import Neighbours
 from connectors.replica.states import Applied, StateReplica
+from schemas.codec import may_ask
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
@@ -65,6 +66,7 @@ class Monitoring:
         on_doubt: Callable[[], None],
         clustering: bool = True,
     ) -> None:
+        self._node = identity.node_id
         self._replica = replica
         self._engines = engines
         self._view = EMPTY_VIEW
@@ -86,7 +88,7 @@ class Monitoring:
         )
         self.held_reports = HeldReports(self._pause_of, time.monotonic)
         self.links = Links(self.inventory, self.state_of, Neighbours().of, time.monotonic)
-        self.opinions = Opinions(node, self.watches, replica.get, suspects)
+        self.opinions = Opinions(node, self.watches, self._asking, suspects)
         self.on_configured: list[Callable[[frozenset[EntityId]], None]] = []
         """Called with the services that a command touched."""
 
@@ -153,8 +155,14 @@ class Monitoring:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
         self.own_health.reported(runs)
         runs = self.held_reports.part(runs)
-        if runs:
-            self.publisher.report(runs, urgent=any(self._is_urgent(run) for run in runs))
+        urgent: list[ProbeRun] = []
+        patient: list[ProbeRun] = []
+        for run in runs:
+            (urgent if self._is_urgent(run) else patient).append(run)
+        if urgent:
+            self.publisher.report(urgent)
+        if patient:
+            self.publisher.report(patient, urgent=False)
 
     def resolved(self, services: Iterable[EntityId]) -> None:
         """What is held of these services' names has changed: it goes to their folds."""
@@ -197,14 +205,31 @@ class Monitoring:
             self.publisher.claim(self.watches.unconfirmed)
 
     def _is_urgent(self, run: ProbeRun) -> bool:
-        """Whether a run may change its service's state: successes of a service that is UP wait for company."""
+        """Whether a run may change its service's state: successes of a service that is UP wait for company, and so do
+        failures that must be followed by others to count.
+        """
+        if run.service_id in self.opinions:
+            return run.verdict is not Verdict.UP or run.count <= SOON
+        if run.verdict is Verdict.DOWN:
+            return run.count >= self._failures_that_count(run)
         if run.verdict is not Verdict.UP:
             return True
         if run.count > SOON:
             return False
-        if run.service_id in self.opinions:
-            return True
         return self._replica.state_of(run.service_id) is not State.UP
+
+    def _failures_that_count(self, run: ProbeRun) -> int:
+        """So many in a row may decide something; 1 where failures with successes between them may."""
+        config = self.inventory.config_of(run.service_id)
+        for binding in config.bindings if config is not None else ():
+            if binding.monitor_id == run.monitor_id and not binding.failure_retries:
+                return min(binding.retries, binding.alert_retries or binding.retries)
+        return 1
+
+    def _asking(self, service: EntityId) -> ServiceState | None:
+        """The state of a service that may ask this node for an opinion; what certainly does not is not decoded."""
+        told = self._replica.bytes_of(service)
+        return self._replica.get(service) if told is not None and may_ask(told, self._node) else None
 
     def _pause_of(self, service: EntityId) -> float | None:
         if service not in self.inventory.timed:

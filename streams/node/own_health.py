@@ -25,11 +25,11 @@ from streams.folding.weights import SERVING
 from streams.node.inventory import Inventory
 from streams.node.watches import Watches
 from streams.ownership.handover import Duty
-from streams.ownership.suspicion import FEWEST_ADDRESSES, FEWEST_SERVICES, Failing, is_suspect
+from streams.ownership.suspicion import FEWEST_SERVICES, Failing, at_several, is_suspect
 
 log = get_logger()
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
 COUNT_EVERY_S = 1.0
 """How old the count of one's own services may be."""
 ASK_EVERY_S = 0.25
@@ -143,7 +143,7 @@ class OwnHealth:
 
     def _has_reason(self, now_s: float) -> bool:
         failing = [each.failing for each in self._failures.values()]
-        if len(failing) < FEWEST_SERVICES or len({each.address for each in failing}) < FEWEST_ADDRESSES:
+        if len(failing) < FEWEST_SERVICES or not at_several(failing):
             return False
         if now_s - self._counted_s >= COUNT_EVERY_S:
             self._counted_s = now_s

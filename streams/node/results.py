@@ -1,16 +1,19 @@
 """Step 6 of the flow at run time: what the engines report, and what this node claims, in batches to `probe-results`.
 
-Rule: one batch a tick for each (partition, view), 10 ms apart, and only while the lease holds. Reports are cumulative
-within a run, so the newest report of a binding's run stands for the earlier ones that could not be sent. A result
-carries the view under which this node is owner (its flag), which for an old owner is the view before. A batch says
-whether this node doubts itself; what it was asked to find out for others (U-8) goes in batches of their own.
+Rule: one batch a tick for each (partition, view), 10 ms apart, and only while the lease holds; what is not urgent waits
+up to a second, or for something urgent of its partition. Where thousands of services turn at once ticks are further
+apart: a record costs Kafka and the fold more than what stands in it, and 10,000 services that died kept two processors
+busy with records of one report each. Reports are cumulative within a run, so the newest report of a binding's run
+stands for the earlier ones that could not be sent. A result carries the view under which this node is owner (its flag),
+which for an old owner is the view before. A batch says whether this node doubts itself; what it was asked to find out
+for others (U-8) goes in batches of their own.
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from itertools import islice
 
 from structlog import get_logger
 
@@ -25,6 +28,10 @@ log = get_logger()
 
 TICK_S = 0.010
 LAZY_S = 1.0
+BATCH_S = 0.003
+"""For each batch that a tick sent the next one is so much later than the last,"""
+LONGEST_TICK_S = 0.15
+"""but no more than this."""
 RUNS_PER_BATCH = 500
 CLAIMS_PER_BATCH = 500
 """A claim makes a record: more in one batch would hold the fold's loop for longer than a tick of others bears."""
@@ -85,7 +92,10 @@ class ResultPublisher:
         self._suspect = suspect
         self._link_news = link_news
         self._resolved: dict[EntityId, None] = {}
-        self._runs: dict[tuple[EntityId, EntityId, int], ProbeRun] = {}
+        self._runs: dict[Partition, dict[tuple[EntityId, EntityId, int], ProbeRun]] = defaultdict(dict)
+        self._urgent: set[Partition] = set()
+        """Partitions with a run that does not wait for company."""
+        self._next_tick_s = 0.0
         self._claims: dict[EntityId, None] = {}
         self._returned: deque[ProbeResults] = deque()
         self._scheduled = self._lazily_scheduled = False
@@ -95,10 +105,14 @@ class ResultPublisher:
     def report(self, runs: Iterable[ProbeRun], urgent: bool = True) -> None:
         """Runs of bindings; a later report of the same run takes the earlier one's place.
 
-        What decides nothing (the slow summary) is not urgent: it waits for company, up to LAZY_S.
+        What decides nothing (the slow summary, a failure that others must follow) is not urgent: it waits up to LAZY_S,
+        or until something urgent of its partition goes.
         """
         for run in runs:
-            self._runs[(run.service_id, run.monitor_id, run.run)] = run
+            partition = partition_of(run.service_id)
+            self._runs[partition][run.service_id, run.monitor_id, run.run] = run
+            if urgent:
+                self._urgent.add(partition)
         self._drop_excess()
         self._schedule(urgent)
 
@@ -113,26 +127,35 @@ class ResultPublisher:
         self._schedule()
 
     def flush(self) -> None:
-        """Send what waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
-        self._scheduled = self._lazily_scheduled = False
-        self._take_back()
-        if self._waits() and self._may_send():
-            self._send_all()
-        if self._waits() or self._returned:
-            self._schedule()
+        """Send all that waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
+        self._lazily_scheduled = False
+        self._urgent.update(self._runs)
+        self._tick()
 
-    def _waits(self) -> bool:
-        return bool(self._runs or self._claims or self._resolved)
+    def _tick(self) -> None:
+        """Send what is urgent, and what else waits for the same partitions."""
+        self._scheduled = False
+        self._take_back()
+        if (self._urgent or self._claims or self._resolved) and self._may_send():
+            before = self.batches
+            self._send_all()
+            self._next_tick_s = time.monotonic() + min(LONGEST_TICK_S, BATCH_S * (self.batches - before))
+        if self._urgent or self._claims or self._resolved or self._returned:
+            self._schedule()
+        elif self._runs:
+            self._schedule(urgent=False)
 
     def _send_all(self) -> None:
-        runs, self._runs = self._runs, {}
+        partitions, self._urgent = self._urgent, set()
         claims, self._claims = self._claims, {}
         resolved, self._resolved = self._resolved, {}
+        partitions |= {partition_of(service) for service in (*claims, *resolved)}
+        runs = [run for partition in partitions for run in self._runs.pop(partition, {}).values()]
         runs_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
         claims_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
         resolved_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
         opinions_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
-        for run in runs.values():
+        for run in runs:
             opinion_view = self._opinion_view(run.service_id)
             flag = self._flag(run.service_id)
             if opinion_view is not None:
@@ -219,16 +242,21 @@ class ResultPublisher:
             self._resolved.update({said.service_id: None for said in batch.resolutions})
             runs += batch.runs
         self._claims = claims | self._claims
-        runs = sorted([*runs, *self._runs.values()], key=lambda run: run.sequence)
-        self._runs = {(run.service_id, run.monitor_id, run.run): run for run in runs}
+        waiting = [run for some in self._runs.values() for run in some.values()]
+        self._runs.clear()
+        for run in sorted([*runs, *waiting], key=lambda run: run.sequence):
+            self._runs[partition_of(run.service_id)][run.service_id, run.monitor_id, run.run] = run
+        self._urgent.update(partition_of(run.service_id) for run in runs)
         self._drop_excess()
 
     def _drop_excess(self) -> None:
-        excess = len(self._runs) - PENDING_RUNS
-        if excess > 0:
-            self.dropped += excess
-            for key in list(islice(self._runs, excess)):
-                del self._runs[key]
+        excess = sum(map(len, self._runs.values())) - PENDING_RUNS
+        if excess <= 0:
+            return
+        self.dropped += excess
+        oldest = sorted((run for some in self._runs.values() for run in some.values()), key=lambda run: run.sequence)
+        for run in oldest[:excess]:
+            del self._runs[partition_of(run.service_id)][run.service_id, run.monitor_id, run.run]
 
     def keep_house(self) -> None:
         """See to what came back undelivered while nothing else was to be sent."""
@@ -238,7 +266,7 @@ class ResultPublisher:
     def _schedule(self, urgent: bool = True) -> None:
         if urgent and not self._scheduled:
             self._scheduled = True
-            self._call_later(TICK_S, self.flush)
+            self._call_later(max(TICK_S, self._next_tick_s - time.monotonic()), self._tick)
         elif not (urgent or self._scheduled or self._lazily_scheduled):
             self._lazily_scheduled = True
             self._call_later(LAZY_S, self.flush)

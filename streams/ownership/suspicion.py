@@ -19,7 +19,6 @@ from math import inf
 from typing import Final
 
 FEWEST_SERVICES: Final = 3
-FEWEST_ADDRESSES: Final = 2
 SHARE: Final = 0.5
 """More than this share must fail."""
 WINDOWS_S: Final = (1.0, 10.0, inf)
@@ -44,9 +43,15 @@ def is_suspect(probed: Mapping[int, float], failing: Collection[Failing], now_s:
 
 def _mostly_failing(probed: Mapping[int, float], failing: Collection[Failing], now_s: float, window_s: float) -> bool:
     recent = [each for each in failing if now_s - each.since_s <= window_s]
-    if len(recent) < FEWEST_SERVICES or len({each.address for each in recent}) < FEWEST_ADDRESSES:
+    if len(recent) < FEWEST_SERVICES or not at_several(recent):
         return False
     return len(recent) > SHARE * came_by(probed, window_s)
+
+
+def at_several(failing: Collection[Failing]) -> bool:
+    """Whether they are at two addresses or more."""
+    first = next(iter(failing), None)
+    return first is not None and any(each.address != first.address for each in failing)
 
 
 def came_by(probed: Mapping[int, float], window_s: float) -> float:

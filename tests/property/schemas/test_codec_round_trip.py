@@ -6,6 +6,7 @@ import io
 import json
 import time
 import tracemalloc
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -24,12 +25,14 @@ from schemas.codec import (
     decode_any,
     encode,
     fingerprint_of,
+    may_ask,
     peek_order,
     peek_state,
     schema_text,
 )
 from schemas.datum import to_datum
-from schemas.states import ServiceState
+from schemas.identifiers import NodeId
+from schemas.states import Doubt, ServiceState
 from tests.property.strategies import records
 
 EVERY_TYPE = pytest.mark.parametrize("record_type", RECORD_TYPES, ids=lambda record_type: record_type.__name__)
@@ -78,6 +81,12 @@ def read(data: bytes) -> Any:
 @given(st.binary(max_size=200))
 def test_F4_random_bytes_are_unreadable(data: bytes) -> None:
     assert read(data) is None
+
+
+@given(records(ServiceState), st.text(min_size=1, max_size=100))
+def test_U8_a_state_that_asks_a_node_is_never_passed_over(state: Any, node: str) -> None:
+    asking = replace(state, doubt=Doubt(NodeId(node), 1, None))
+    assert may_ask(encode(asking), node)
 
 
 @given(ANY_RECORD)

@@ -66,6 +66,9 @@ class States:
     def __contains__(self, service: EntityId) -> bool:
         return service.encode() in self.map.values
 
+    def bytes_of(self, service: EntityId) -> bytes | None:
+        return self.map.values.get(service.encode())
+
     def get(self, service: EntityId) -> ServiceState | None:
         value = self.map.values.get(service.encode())
         return None if value is None else read_state(service.encode(), value)

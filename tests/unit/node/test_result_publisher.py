@@ -14,7 +14,14 @@ from schemas.probes import ProbeResults, ProbeRun, Verdict
 from schemas.topics import PROBE_RESULTS
 from streams.faust_app.identity import NodeIdentity
 from streams.node import results
-from streams.node.results import CLAIMS_PER_BATCH, RUNS_PER_BATCH, TICK_S, ResultPublisher
+from streams.node.results import (
+    CLAIMS_PER_BATCH,
+    LAZY_S,
+    LONGEST_TICK_S,
+    RUNS_PER_BATCH,
+    TICK_S,
+    ResultPublisher,
+)
 from tests.unit.folding.builders import HTTP, TCP, WEB, probed
 from tests.unit.node.fakes import Later, RecordingSender, Sent, Switch
 
@@ -213,3 +220,34 @@ def test_a_batch_of_the_longest_claims_stays_below_the_record_limit() -> None:
     records = desk.sent()
     assert [len(batch_of(record).claims) for record in records] == [CLAIMS_PER_BATCH, 1]
     assert all(len(record.value or b"") < PROBE_RESULTS.record_bytes for record in records)
+
+
+def elsewhere() -> EntityId:
+    return next(each for n in range(100) if partition_of(each := EntityId(f"{n}-9")) != partition_of(WEB))
+
+
+def test_what_is_not_urgent_waits_for_something_urgent_of_its_partition() -> None:
+    desk = Desk()
+    desk.flags[elsewhere()] = ViewId(7)
+    desk.publisher.report([probed(1, monitor=TCP), changed(probed(2), service_id=elsewhere())], urgent=False)
+    assert [delay_s for delay_s, _, _ in desk.later.calls] == [LAZY_S]
+    lazily = desk.later.calls.pop()
+    desk.publisher.report([probed(3)])
+    assert [[run.sequence for run in batch.runs] for batch in desk.tick()] == [[1, 3]]
+    assert desk.tick() == [], "the other partition's goes on waiting"
+    desk.later.calls.append(lazily)
+    assert sequences(desk.tick()) == [2]
+
+
+def test_a_tick_that_sent_many_batches_puts_the_next_one_off() -> None:
+    desk = Desk()
+    services = [EntityId(f"{n}-9") for n in range(2_000)]
+    desk.flags.update(dict.fromkeys(services, ViewId(7)))
+    desk.publisher.report([changed(probed(1), service_id=service) for service in services])
+    assert len(desk.tick()) == PROBE_RESULTS.partitions
+    desk.publisher.report([probed(2)])
+    ((delay_s, _, _),) = desk.later.calls
+    assert TICK_S < delay_s <= LONGEST_TICK_S
+    assert sequences(desk.tick()) == [2]
+    desk.publisher.report([probed(3)])
+    assert [delay_s for delay_s, _, _ in desk.later.calls] == [TICK_S], "one batch puts nothing off"
