@@ -155,14 +155,8 @@ class Monitoring:
             self._fold_internal(ours, {run.service_id for run in ours if run.ip_address})
         self.own_health.reported(runs)
         runs = self.held_reports.part(runs)
-        urgent: list[ProbeRun] = []
-        patient: list[ProbeRun] = []
-        for run in runs:
-            (urgent if self._is_urgent(run) else patient).append(run)
-        if urgent:
-            self.publisher.report(urgent)
-        if patient:
-            self.publisher.report(patient, urgent=False)
+        if runs:
+            self.publisher.report(runs, self._is_urgent)
 
     def resolved(self, services: Iterable[EntityId]) -> None:
         """What is held of these services' names has changed: it goes to their folds."""

@@ -53,6 +53,11 @@ def certain() -> bool:
     return False
 
 
+def always(_run: ProbeRun) -> bool:
+    """For reports that do not wait."""
+    return True
+
+
 def no_link(_service: EntityId) -> Link | None:
     """For a node that learns nothing of links."""
     return None
@@ -102,8 +107,8 @@ class ResultPublisher:
         self.dropped = 0
         self.batches = 0
 
-    def report(self, runs: Iterable[ProbeRun], urgent: bool = True) -> None:
-        """Runs of bindings; a later report of the same run takes the earlier one's place.
+    def report(self, runs: Iterable[ProbeRun], is_urgent: Callable[[ProbeRun], bool] = always) -> None:
+        """Runs of bindings in the order of their reports; a later report of a run takes the earlier one's place.
 
         What decides nothing (the slow summary, a failure that others must follow) is not urgent: it waits up to LAZY_S,
         or until something urgent of its partition goes.
@@ -111,10 +116,10 @@ class ResultPublisher:
         for run in runs:
             partition = partition_of(run.service_id)
             self._runs[partition][run.service_id, run.monitor_id, run.run] = run
-            if urgent:
+            if is_urgent(run):
                 self._urgent.add(partition)
         self._drop_excess()
-        self._schedule(urgent)
+        self._schedule(urgent=bool(self._urgent))
 
     def claim(self, services: Iterable[EntityId]) -> None:
         """Declare ownership of these services under the view of their flag (V-4)."""

@@ -229,7 +229,7 @@ def elsewhere() -> EntityId:
 def test_what_is_not_urgent_waits_for_something_urgent_of_its_partition() -> None:
     desk = Desk()
     desk.flags[elsewhere()] = ViewId(7)
-    desk.publisher.report([probed(1, monitor=TCP), changed(probed(2), service_id=elsewhere())], urgent=False)
+    desk.publisher.report([probed(1, monitor=TCP), changed(probed(2), service_id=elsewhere())], lambda run: False)
     assert [delay_s for delay_s, _, _ in desk.later.calls] == [LAZY_S]
     lazily = desk.later.calls.pop()
     desk.publisher.report([probed(3)])
@@ -251,3 +251,9 @@ def test_a_tick_that_sent_many_batches_puts_the_next_one_off() -> None:
     assert sequences(desk.tick()) == [2]
     desk.publisher.report([probed(3)])
     assert [delay_s for delay_s, _, _ in desk.later.calls] == [TICK_S], "one batch puts nothing off"
+
+
+def test_the_last_report_of_a_run_stands_whether_it_is_urgent_or_not() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1), probed(2, count=2), probed(3, count=3)], lambda run: run.count == 2)
+    assert sequences(desk.tick()) == [3]
