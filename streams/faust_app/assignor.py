@@ -21,13 +21,20 @@ from streams.ownership.view import Member
 
 log = get_logger()
 
-Led = Callable[[tuple[Member, ...]], None]
+Led = Callable[[tuple[Member, ...] | None], None]
+"""The members that a round was led for; None: a round begins, and what was led before it is void."""
 
 
 class Assignor(PartitionAssignor):  # type: ignore[misc]
     """Places partitions by node. `on_led` is called at the leader with the members placed for, before any is told."""
 
     on_led: Led | None = None
+
+    def metadata(self, topics: Any) -> Any:
+        """What this member says as it joins: called for each JoinGroup, also where the round before came to nothing."""
+        if self.on_led is not None:
+            self.on_led(None)
+        return super().metadata(topics)
 
     def _perform_assignment(self, cluster: Any, member_metadata: Mapping[str, Any]) -> Any:
         clients = {member_id: self._get_client_metadata(data) for member_id, data in member_metadata.items()}

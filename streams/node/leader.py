@@ -36,8 +36,12 @@ class Leader:
         self._read: ViewId = NO_VIEW
         self._led_after: ViewId = NO_VIEW
 
-    def led(self, members: tuple[Member, ...]) -> None:
-        """The assignor placed partitions for these members. Called on the group coordinator's thread."""
+    def led(self, members: tuple[Member, ...] | None) -> None:
+        """The assignor placed partitions for these members; None: a round begins that this node has not led.
+
+        A round can be led and come to nothing, and the next one be another's: two leaders of one generation would undo
+        each other's views for ever. Called on the group coordinator's thread.
+        """
         self._led, self._led_after = members, self._read
 
     def assigned(self, generation: int, held: View) -> None:

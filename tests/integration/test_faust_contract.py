@@ -111,7 +111,7 @@ def ignore(_: object) -> None:
     """Led: nobody listens."""
 
 
-def built(node: str = "b0", on_led: Callable[[tuple[Member, ...]], None] = ignore) -> tuple[WatchbillApp, Any]:
+def built(node: str = "b0", on_led: Callable[[tuple[Member, ...] | None], None] = ignore) -> tuple[WatchbillApp, Any]:
     """An app that is not started, and its table."""
     settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3)
     identity = NodeIdentity(NodeId(node), "1-abc", ("edge",))

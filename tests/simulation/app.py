@@ -112,6 +112,7 @@ class SimApp:
         """Send JoinGroup until it is heard."""
         if self._stopping or not self.machine.alive:
             return
+        self.on_led(None)
         if self.broker.reaches(self.machine):
             self.world.at(self.broker.delay_s(self.machine), self._join_arrives)
         else:

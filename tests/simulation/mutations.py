@@ -107,7 +107,7 @@ MUTATIONS: dict[str, Mutation] = {
     "obsolete view fence off": _mutation(
         service_module, "refusal", without(Refusal.OBSOLETE_VIEW), "VIEW_WENT_BACK", "STALE_LAST"
     ),
-    "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED"),
+    "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED", first=110),
     "what waits goes out after a loss": Mutation(
         (
             (Folding, "view_accepted", lambda *_: None),

@@ -51,10 +51,14 @@ class Round:
     def __init__(self, **apps: WatchbillApp) -> None:
         self.led: list[tuple[Member, ...]] = []
         self.leader: Assignor = next(iter(apps.values())).assignor
-        self.leader.on_led = self.led.append
+        self.leader.on_led = self.hear
         members = {member_id: joined(app) for member_id, app in apps.items()}
         cluster: Any = Cluster()
         self.told = self.leader.assign(cluster, members)
+
+    def hear(self, members: tuple[Member, ...] | None) -> None:
+        """As the leader of a group hears it: what was led before a round is void."""
+        self.led = [] if members is None else [*self.led, members]
 
     def given(self, member_id: str) -> dict[str, set[int]]:
         return {topic: set(partitions) for topic, partitions in self.told[member_id].assignment if partitions}
@@ -76,6 +80,14 @@ def test_the_leader_is_told_the_members_with_run_and_node_groups() -> None:
     assert round.led == [
         (Member(NodeId("b0"), "run1"), Member(NodeId("b1"), "run7", frozenset({"dmz", "west"}))),
     ]
+
+
+def test_V1_whoever_joins_has_led_nothing_yet() -> None:
+    app, told = app_of("b0"), list[object]()
+    app.assignor.on_led = told.append
+    joined(app)
+    joined(app)
+    assert told == [None, None]
 
 
 def test_who_leads_and_who_came_first_makes_no_difference() -> None:

@@ -46,6 +46,15 @@ def test_nothing_is_proposed_before_the_own_assignment_came_back() -> None:
     assert script.take() == [2]
 
 
+def test_V1_what_was_led_in_a_round_that_came_to_nothing_is_void() -> None:
+    script = Script()
+    script.leader.led((B0, B1))
+    script.leader.led(None)
+    script.leader.assigned(6, view(4, 6, B0, B1, B2))
+    script.leader.again(view(4, 6, B0, B1, B2))
+    assert script.take() == [], "the leader of the sixth generation wants another view, and would answer for ever"
+
+
 def test_who_did_not_lead_the_round_proposes_nothing() -> None:
     script = Script()
     script.leader.assigned(1, EMPTY_VIEW)
