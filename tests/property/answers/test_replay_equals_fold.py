@@ -130,6 +130,7 @@ def test_U1_state_view_and_sequence_come_out_whoever_folded(world: World, lags: 
         assert one.outcome in (Outcome.EQUAL, Outcome.SAME), (one.differs, one.told.record, one.made)
 
 
+@SAME_EXAMPLES
 @given(worlds(), st.data())
 def test_U1_a_record_that_does_not_follow_is_found(
     world: tuple[ServiceConfig, list[Timed]], data: st.DataObject
