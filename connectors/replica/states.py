@@ -150,7 +150,7 @@ class StateReplica(Replica):
 
     def encoded(self, entity_id: EntityId) -> bytes | None:
         """The bytes of a service's state as they stand in Kafka, known to be readable, or None."""
-        return None if self.get(entity_id) is None else self._map.values.get(entity_id.encode())
+        return None if self.get(entity_id) is None else self.bytes_of(entity_id)
 
     def bytes_of(self, entity_id: EntityId) -> bytes | None:
         """The bytes of a service's state as they stand in Kafka, readable or not, or None."""

@@ -135,34 +135,25 @@ def _buildah(folder: Path, *words: str) -> str:
 
 def _base() -> Path:
     """A small Debian with Python, as an archive in the user's cache."""
-    path = _cache() / f"test-base-{SUITE}-small.tar"
-    if not path.exists():
-        scratch = path.with_suffix(f".{os.getpid()}.tar")
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *SMALL, SUITE, str(scratch)],
-            check=True,
-            timeout=BUILD_S,
-            stdin=subprocess.DEVNULL,
-        )
-        scratch.rename(path)
-    return path
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={PACKAGES}", *SMALL, SUITE]
+    return _kept(_cache() / f"test-base-{SUITE}-small.tar", command)
 
 
 def _wheels() -> Path:
     """What the lock names, in the user's cache; the build's own pip holds each to its hash again."""
     lock = ROOT / "requirements-node.lock"
-    folder = _cache() / f"test-wheels-{sha256_of(lock)[:12]}"
-    if not folder.exists():
-        scratch = folder.with_suffix(f".{os.getpid()}")
-        words = ["--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"]
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", *words, "-r", str(lock), "-d", str(scratch)],
-            check=True,
-            timeout=BUILD_S,
-            stdin=subprocess.DEVNULL,
-        )
-        scratch.rename(folder)
-    return folder
+    words = ["--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}"]
+    command = [sys.executable, "-m", "pip", "download", *words, "-r", str(lock), "-d"]
+    return _kept(_cache() / f"test-wheels-{sha256_of(lock)[:12]}", command)
+
+
+def _kept(path: Path, command: Sequence[str]) -> Path:
+    """What a command writes to the path behind it, whole or not at all, unless it is there already."""
+    if not path.exists():
+        scratch = path.with_suffix(f".{os.getpid()}{path.suffix}")
+        subprocess.run([*command, str(scratch)], check=True, timeout=BUILD_S, stdin=subprocess.DEVNULL)
+        scratch.rename(path)
+    return path
 
 
 def _cache() -> Path:
