@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from connectors.kafka.client_log import ClientLog
-from connectors.kafka.ends import answered, ask_offsets
+from connectors.kafka.ends import EndOffsets
 from connectors.kafka.faults import LogFault, no_answer, records_gone, still_behind
 from connectors.kafka.log_watch import LogWatch
 from connectors.kafka.places import LogRecord, Place
@@ -63,11 +62,12 @@ class LogSlices:
         self._access, self._on_progress = access, on_progress
         self._voice = ClientLog(access.client_id)
         self._watch = LogWatch(access, topics, self._voice)
-        self._admin = AdminClient({**access.admin(), "logger": self._voice})
+        self._ends = EndOffsets(access)
 
     def close(self) -> None:
         """Waits for the question that is open, if one is."""
         self._watch.close()
+        self._ends.close()
 
     def __enter__(self) -> Self:
         return self
@@ -110,15 +110,9 @@ class LogSlices:
 
     def _offsets_at(self, pieces: Mapping[Place, Piece], at_ms: int) -> dict[Place, int]:
         """The first offset with a time of at least `at_ms`; the piece's end where there is none."""
-        if not pieces:
-            return {}
-        spots = [TopicPartition(*place) for place in pieces]
-        futures = ask_offsets(self._admin, spots, OffsetSpec.for_timestamp(max(0, at_ms)))
-        answered(futures.values())
-        try:
-            found = {place: future.result().offset for place, future in futures.items()}
-        except KafkaException:
-            raise Unread(no_answer(self._access.bootstrap)) from None
+        found = self._ends.since(pieces, at_ms)
+        if found is None:
+            raise Unread(no_answer(self._access.bootstrap))
         return {place: pieces[place].end if offset < 0 else offset for place, offset in found.items()}
 
     def _batches(self, pieces: Mapping[Place, Piece]) -> Iterator[list[LogRecord]]:

@@ -13,12 +13,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
 
 from connectors.kafka import tls_port
 from connectors.kafka.client_log import ClientLog
-from connectors.kafka.ends import ANSWER_S, answered, ask_offsets
+from connectors.kafka.ends import ANSWER_S, answered, asking, offsets_of
 from connectors.kafka.faults import LogFault, no_answer, not_let_in, not_yet, refused, topic_missing, topic_recreated
 from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
@@ -61,25 +61,17 @@ class LogWatch:
 
     def bounds(self, places: Iterable[Place]) -> LogBounds | LogFault:
         """What stands in the log now. Waits at most some seconds for an answer."""
-        wanted = [TopicPartition(*place) for place in places]
-        # All three questions at once: the time of one answer, not of three.
         described = self._describe()
-        oldest = ask_offsets(self._client, wanted, OffsetSpec.earliest())
-        ends = ask_offsets(self._client, wanted, OffsetSpec.latest())
-        answered([*described.values(), *oldest.values(), *ends.values()])
+        answered(described.values())
         try:
             topics = {name: future.result() for name, future in described.items()}
             self._log.refusal = None
             counts = {name: len(topic.partitions) for name, topic in topics.items()}
-            there = [place for place in oldest if place.partition < counts[place.topic]]
-            return LogBounds(
-                {name: str(topic.topic_id) for name, topic in topics.items()},
-                counts,
-                {place: oldest[place].result().offset for place in there},
-                {place: ends[place].result().offset for place in there},
-            )
+            there = [place for place in places if place.partition < counts[place.topic]]
+            oldest, ends = self._reach(there)
         except KafkaException as error:
             return self._fault(error, described)
+        return LogBounds({name: str(topic.topic_id) for name, topic in topics.items()}, counts, oldest, ends)
 
     def close(self) -> None:
         """Waits for the question that is open, if one is."""
@@ -105,6 +97,17 @@ class LogWatch:
             return self._fault(error, futures)
         self._log.refusal = None
         return asked_s
+
+    def _reach(self, places: list[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
+        """The oldest offset of each place, and the next to come."""
+        if not places:
+            return {}, {}
+        consumer = asking(self._access, self._log)
+        try:
+            oldest = offsets_of(consumer, dict.fromkeys(places, OFFSET_BEGINNING))
+            return oldest, offsets_of(consumer, dict.fromkeys(places, OFFSET_END))
+        finally:
+            consumer.close()
 
     def _describe(self) -> dict[str, Future[Any]]:
         self._client.poll(0)  # the error callback runs in here and nowhere else

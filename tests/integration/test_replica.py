@@ -216,7 +216,9 @@ def test_a_recreated_topic_is_refused(broker: Broker, cluster: str, writer: Writ
         wait_until(lambda: states.fault, SOON_S, "the deletion is a fault")
         init(broker.bootstrap, cluster)
         wait_until(lambda: states.fault and states.fault.kind is FaultKind.TOPIC_RECREATED, SOON_S, "refused")
-        assert "made anew" in faults[-1].message
+        assert states.fault is not None
+        assert "made anew" in states.fault.message
+        wait_until(lambda: faults and faults[-1] == states.fault, SOON_S, "and told")
         assert states.get(EntityId("1-0")) == service_state("1-0")
 
 

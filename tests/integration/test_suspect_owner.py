@@ -69,9 +69,14 @@ class World:
 
         wait_until(met, NOTICED_S, f"suspect: {nodes or 'nobody'}")
 
-    def downs(self) -> set[str]:
-        """Services that went DOWN at any time."""
-        return {name for name in SERVICES if State.DOWN in [line.after for line in self.cluster.transitions(name)]}
+    def downs(self) -> dict[str, str]:
+        """Services that went DOWN at any time, and why."""
+        return {
+            name: f"{line.owner}: {line.cause.text}"
+            for name in SERVICES
+            for line in self.cluster.transitions(name)
+            if line.after is State.DOWN
+        }
 
 
 @pytest.fixture
@@ -100,7 +105,7 @@ def test_F6_U8_a_node_cut_off_from_the_targets_takes_no_service_down(world: Worl
     world.wait(ours, reached_by_another, "another node reaches every service of b0")
     asked = {record.doubt.asked for name, record in world.records().items() if name in ours and record.doubt}
     assert asked <= {NodeId("b1"), NodeId("b2")}
-    assert world.downs() == set()
+    assert world.downs() == {}
 
     dead = {name for name, target in SERVICES.items() if target == "t0"}
     network.cut("t0")
@@ -113,7 +118,7 @@ def test_F6_U8_a_node_cut_off_from_the_targets_takes_no_service_down(world: Worl
     network.heal("b0")
     world.wait_suspects()
     world.wait(ours - dead, lambda record: record.state is State.UP and record.doubt is None, "b0 reaches them itself")
-    assert world.downs() == dead
+    assert world.downs().keys() == dead, world.downs()
     network.heal("t0")
     world.wait(dead, lambda record: record.state is State.UP, "everything is UP again")
     world.cluster.check_promise()
@@ -127,7 +132,7 @@ def test_F6_U8_of_two_nodes_cut_off_neither_is_believed_and_the_third_is_asked(w
     assert {record.doubt.asked for record in world.records().values() if record.doubt} == {NodeId("b2")}
     world.network.heal("b0", "b1")
     world.wait(ours, lambda record: record.state is State.UP and record.doubt is None, "they reach them again")
-    assert world.downs() == set()
+    assert world.downs() == {}
     world.cluster.check_promise()
 
 

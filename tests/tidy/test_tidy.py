@@ -22,6 +22,8 @@ DOCSTRING_LINES = 3  # of a product module: its place, its rule, and why not the
 LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b|\bNotImplemented" r"Error\b")
 SLEEPERS = ("tests/waiting.py", "tests/bench/", "tests/simulation/")
 """The one wait with a deadline; what paces a load by the clock; and where time is simulated."""
+ENDS_THE_PROCESS = ("list_offsets", "list_consumer_group_offsets")
+"""Questions of confluent-kafka's admin client: memory faults and aborts in them end the process (connectors/kafka/ends.py)."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -66,6 +68,15 @@ def test_no_test_sleeps() -> None:
         if source.top == "tests" and not source.path.as_posix().startswith(SLEEPERS)
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Call) and is_sleep(node)
+    )
+
+
+def test_no_call_ends_the_process() -> None:
+    report(
+        source.at(node.lineno, f"{last_name(node.func)}: ask as a consumer, by offsets_for_times or committed")
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and last_name(node.func) in ENDS_THE_PROCESS
     )
 
 
