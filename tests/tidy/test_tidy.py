@@ -23,7 +23,7 @@ LATER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b|\bNotImplemented" r"Error\
 SLEEPERS = ("tests/waiting.py", "tests/bench/", "tests/simulation/")
 """The one wait with a deadline; what paces a load by the clock; and where time is simulated."""
 ENDS_THE_PROCESS = ("list_offsets", "list_consumer_group_offsets")
-"""Questions of confluent-kafka's admin client that can end the process: memory faults, aborts (connectors/kafka/ends.py)."""
+"""Questions of confluent-kafka's admin client that can end the process (connectors/kafka/ends.py)."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
