@@ -13,6 +13,12 @@ from typing import Annotated
 import typer
 
 PROGRAM = "watchbill"
+ZSH_FIRST_TAB = """
+if [ "$funcstack[1]" = "_watchbill" ]; then
+  _watchbill_completion "$@"
+fi
+"""
+"""zsh runs the file at the first Tab, and only defines by it: without this that Tab offers nothing."""
 
 
 class Shell(StrEnum):
@@ -34,4 +40,5 @@ def completion(shell: Annotated[Shell, typer.Argument(help="The shell that is to
 
     from streams.cli.main import VARIABLE
 
-    print(get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell.value))
+    script = get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell.value)
+    print(script + (ZSH_FIRST_TAB if shell is Shell.ZSH else ""))
