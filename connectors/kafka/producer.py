@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from connectors.kafka.client_log import ClientLog
 from connectors.kafka.kernel_deadline import SEND_BUFFER_BYTES, kernel_deadline
+from connectors.kafka.places import Place
 from connectors.kafka.settings import KafkaAccess
 from schemas.limits import MIB
 
@@ -80,6 +81,8 @@ class OwnProducer:
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
         self.replaced_because: str | None = None
         """Why a client was last given up: what waited in it was dropped, and says only that."""
+        self.timed_out: dict[Place, int] = {}
+        """Partitions for which records timed out, how many since one was last delivered. Copied by whoever looks."""
         self._client = self._new_client()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"producer-{access.client_id}", daemon=True)
@@ -136,6 +139,7 @@ class OwnProducer:
         with self._lock:
             old, self._client = self._client, self._new_client()
             self._broken = None
+            self.timed_out.clear()
             self.replaced += 1
             self.replaced_because = reason
         self._log.warning("producer_replaced", reason=reason, dropped=len(old))
@@ -158,8 +162,13 @@ class OwnProducer:
         def settle(error: Any, message: Any) -> None:
             if error is None:
                 self.delivered += 1
+                if self.timed_out:
+                    self.timed_out.pop(Place(message.topic(), message.partition()), None)
             else:
                 self.failed += 1
+                if error.code() == KafkaError._MSG_TIMED_OUT:
+                    place = Place(message.topic(), message.partition())
+                    self.timed_out[place] = self.timed_out.get(place, 0) + 1
             if on_delivery is not None:
                 self._report(on_delivery, error, message)
 

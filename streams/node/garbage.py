@@ -15,8 +15,12 @@ GROWTH = 1_000
 """Services, folds and states by which the stock grows before it is set aside; with a tenth of what there is."""
 YOUNG = 20_000
 """Containers made beyond those that went, before the young ones are looked at."""
-TOO_MANY = 2_000_000
+YOUNG_IN_A_STORM = 300_000
+"""The same while thousands of services turn: a sixth of the interpreter's time went into looking."""
+YOUNG_IN_A_TAKEOVER = 2_000_000
 """The same in the middle of a takeover: memory has an end, too."""
+STORM_RUNS = 20
+"""So many runs folded since the last look, and a storm is on."""
 OLD_EVERY = 100
 """Collections of the young ones between two of all that is not set aside."""
 
@@ -26,16 +30,18 @@ class Garbage:
 
     def __init__(self) -> None:
         gc.disable()
-        self._stock = 0
+        self._stock = self._folded_runs = 0
         self._collected = 0
 
-    def keep_house(self, stock: int, busy: bool) -> None:
-        """`stock`: what the node holds now, in services, folds and states. `busy`: a takeover is under way."""
+    def keep_house(self, stock: int, folded_runs: int, taking_over: bool) -> None:
+        """`stock`: what the node holds now, in services, folds and states. `folded_runs`: since it started."""
+        stormy = folded_runs - self._folded_runs >= STORM_RUNS
+        self._folded_runs = folded_runs
         if stock - self._stock >= GROWTH + self._stock // 10:
             self._stock = stock
             gc.freeze()
             return
-        if gc.get_count()[0] < (TOO_MANY if busy else YOUNG):
+        if gc.get_count()[0] < (YOUNG_IN_A_TAKEOVER if taking_over else YOUNG_IN_A_STORM if stormy else YOUNG):
             return
         self._collected += 1
         gc.collect(2 if self._collected % OLD_EVERY == 0 else 1)

@@ -108,7 +108,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self._make_producers()
         self.heartbeat = Heartbeat(
-            self.bulk, settings.topic(NODES), settings.heartbeat_period_s, self.lease, partial(status_of, self)
+            self.pulse, settings.topic(NODES), settings.heartbeat_period_s, self.lease, partial(status_of, self)
         )
         self.replicas = Replicas(self, self.loop, self.quarantine)
         self.engines = EnginePool(
@@ -158,7 +158,9 @@ class Node:
         kernel_ms = int(settings.kernel_timeout_s * 1000)
         self.bulk = OwnProducer(access, delivery_timeout_ms=timeout_ms, kernel_timeout_ms=kernel_ms)
         self.sss = OwnProducer(access, delivery_timeout_ms=timeout_ms, kernel_timeout_ms=kernel_ms)
-        self.stuck = StuckProducers((self.sss, self.bulk))
+        self.pulse = OwnProducer(access, delivery_timeout_ms=timeout_ms, kernel_timeout_ms=kernel_ms)
+        """For heartbeats alone: behind thousands of results they would come too late, and the lease would end."""
+        self.stuck = StuckProducers((self.sss, self.bulk, self.pulse))
         self.quarantine = Quarantine(self.bulk, settings.topic(QUARANTINE), settings.node_id, now_ms)
         self.outbox = Outbox(
             self.sss,
@@ -252,8 +254,8 @@ class Node:
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
-        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S
-        self.garbage.keep_house(stock, busy=taking_over or bool(self.monitoring.watches.unconfirmed))
+        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S or bool(self.monitoring.watches.unconfirmed)
+        self.garbage.keep_house(stock, self.folding.folds.folded_runs, taking_over)
         self.outbox.flush()
         self.publisher.keep_house()
         self.monitoring.paths.reports.keep_house()
@@ -289,6 +291,7 @@ class Node:
         await self._let_go()
         await self.group.leave(LEAVE_DEADLINE_S)
         self.outbox.drop_except(())
+        self.outbox.flush_history()
         log.info("handed over", left_without_owner=await probe_on(self))
 
     @property
@@ -314,7 +317,7 @@ class Node:
             await self._web.stop()
         self.phase = Phase.LEFT
         await asyncio.to_thread(self.heartbeat.stop, say_so=not isinstance(self._refused, NodeIdTaken))
-        for producer in (self.sss, self.bulk):
+        for producer in (self.sss, self.bulk, self.pulse):
             await asyncio.to_thread(producer.close, 2.0)
         await asyncio.to_thread(self.replicas.close)
 

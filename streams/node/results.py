@@ -28,8 +28,8 @@ log = get_logger()
 
 TICK_S = 0.010
 LAZY_S = 1.0
-BATCH_S = 0.003
-"""For each batch that a tick sent the next one is so much later than the last,"""
+PAUSE_S = 0.00035
+"""After a tick that sent n batches the next one waits for n * n times this,"""
 LONGEST_TICK_S = 0.15
 """but no more than this."""
 RUNS_PER_BATCH = 500
@@ -144,7 +144,8 @@ class ResultPublisher:
         if (self._urgent or self._claims or self._resolved) and self._may_send():
             before = self.batches
             self._send_all()
-            self._next_tick_s = time.monotonic() + min(LONGEST_TICK_S, BATCH_S * (self.batches - before))
+            pause_s = PAUSE_S * (self.batches - before) ** 2
+            self._next_tick_s = time.monotonic() + min(LONGEST_TICK_S, pause_s)
         if self._urgent or self._claims or self._resolved or self._returned:
             self._schedule()
         elif self._runs:

@@ -51,6 +51,7 @@ class SimProducer:
         self.queues: dict[Place, deque[_Sent]] = {}
         self.pumping: set[Place] = set()
         self.sent = self.delivered = self.failed = self.refused = self.replaced = 0
+        self.timed_out: dict[Place, int] = {}
         self.machine.on_end.append(self._ended)
 
     def send(
@@ -145,8 +146,11 @@ class SimProducer:
         entry.settled = True
         if error is None:
             self.delivered += 1
+            self.timed_out.pop(place, None)
         else:
             self.failed += 1
+            if error.startswith("_MSG_TIMED_OUT"):
+                self.timed_out[place] = self.timed_out.get(place, 0) + 1
         if entry.on_delivery is not None and self.machine.alive:
             self.machine.enter(entry.on_delivery, Delivery(place.topic, place.partition, offset, error))
 
