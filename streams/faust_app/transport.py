@@ -23,10 +23,12 @@ IDLE_WAIT_MS = 100
 fetches of three nodes took a third of a processor, which a takeover then lacked.
 """
 HURRIED_WAIT_MS = 20
-"""The same in a rebalance and soon after: a fetch holds up the next one, which alone asks for partitions that the
-rebalance has brought.
+"""The same in a rebalance and for a moment after: a fetch holds up the next one, which alone asks for partitions that
+the rebalance has brought. Each such fetch names every partition, in Python: no longer than needed.
 """
 HURRY_S = 5.0
+CALM_AFTER_S = 0.2
+"""So long after the flow goes on the fetches with the new partitions are on their way."""
 PREFETCH_WAIT_S = 0.01
 """How long records that nobody has taken yet hold up the next fetch from the same broker. The library's 0.1 s passed in
 every takeover: it fetches from the retained partitions while Faust still has all of them paused.
@@ -63,6 +65,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         self.hurried_until_s = time.monotonic() + HURRY_S
         if self._consumer is not None:
             self._consumer._fetcher._fetch_max_wait_ms = HURRIED_WAIT_MS
+
+    def calm_down(self) -> None:
+        """The rebalance is over. Called on another thread."""
+        self.hurried_until_s = time.monotonic() + CALM_AFTER_S
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -165,6 +171,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self._worked.clear()
         self._told.clear()
         super().stop_flow()
+
+    def resume_flow(self) -> None:
+        """The rebalance is over: what it brought is read from now on."""
+        super().resume_flow()
+        self._thread.calm_down()
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109 - the driver's signature
         """Records, or soon none while no partition is to be read yet: there the driver sleeps for a second, and so did

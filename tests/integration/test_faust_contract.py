@@ -72,6 +72,7 @@ SIGNATURES: tuple[tuple[Any, str, tuple[str, ...]], ...] = (
     (driver.Consumer, "_wait_next_records", ("self", "timeout")),
     (driver.Consumer, "_get_active_partitions", ("self",)),
     (driver.Consumer, "stop_flow", ("self",)),
+    (driver.Consumer, "resume_flow", ("self",)),
     (driver.Consumer, "_filter_committable_offsets", ("self", "tps")),
     (driver.Consumer, "_new_offset", ("self", "tp")),
     (driver.Consumer, "_commit_offsets", ("self", "offsets", "start_new_transaction")),

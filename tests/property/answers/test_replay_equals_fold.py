@@ -147,7 +147,12 @@ def test_U1_a_record_that_does_not_follow_is_found(
     log.told[place] = told_state(log.told[place].where, type(record)(**forged))
     replayed = replay(inputs(config, log), log.told)
     index = place - (len(log.told) - len(replayed))
-    assert index < 0 or replayed[index].outcome is Outcome.DIFFERENT
+    if index < 0:
+        return
+    # At the first record of another run of its owner the replay supposes a takeover, as it must where the old owner's
+    # last reports never came: then a forged UNKNOWN is what that would tell, and the other fields give it away.
+    supposed = replayed[index].taken_over and replayed[index].differs
+    assert replayed[index].outcome is Outcome.DIFFERENT or supposed
 
 
 @SAME_EXAMPLES
