@@ -7,6 +7,7 @@ line.
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -18,6 +19,9 @@ KINDS = 64
 
 _WARNING = 30
 _REFUSALS = ("_AUTHENTICATION", "_SSL")
+NO_CERTIFICATE = "CERTIFICATE"
+"""Not librdkafka's name: a broker that wants another certificate says so in an alert, which is an error of any kind."""
+_ALERT = re.compile(r"\balert\b.*\bcertificate\b|\balert unknown ca\b")
 _WRONG_PROTOCOL = "security.protocol"
 """What the client says of a broker that hangs up on plaintext, among errors of any kind."""
 
@@ -43,7 +47,9 @@ class ClientLog:
 
     def error(self, name: str, text: str) -> None:
         """An error event: its name (`_TRANSPORT`) is its kind."""
-        if name in _REFUSALS or _WRONG_PROTOCOL in text:
+        if _ALERT.search(text):
+            self.refusal = (NO_CERTIFICATE, text)
+        elif name in _REFUSALS or _WRONG_PROTOCOL in text:
             self.refusal = (name, text)
         self._tell(name, "kafka_error", text)
 

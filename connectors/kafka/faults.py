@@ -10,7 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import Enum
 
-from connectors.kafka.security import CA, MECHANISM, PASSWORD, PROTOCOL, USER, variable
+from connectors.kafka.client_log import NO_CERTIFICATE
+from connectors.kafka.security import CA, CERTIFICATE, KEY, MECHANISM, PASSWORD, PROTOCOL, USER, variable
 
 
 class FaultKind(Enum):
@@ -69,6 +70,7 @@ _MENDS = defaultdict(
     {
         "_AUTHENTICATION": f"Check {variable(USER)}, {variable(PASSWORD)} (or …_FILE) and {variable(MECHANISM)}",
         "_SSL": f"Check {variable(CA)}: the authority that signed the brokers' certificates; and the name asked for",
+        NO_CERTIFICATE: f"Set {variable(CERTIFICATE)} and {variable(KEY)}: a certificate that the brokers trust",
     },
 )
 

@@ -1,8 +1,8 @@
 """A real broker that lets nobody in without a login over TLS, and grants nothing that no ACL allows.
 
-Rule: as an operator would set it up: SASL_SSL with SCRAM-SHA-512, a certificate authority of one's own, Kafka's
-StandardAuthorizer, a user a role, and their rights from `watchbill acls --apply`. One user is the administrator of that
-Kafka, and none of Watchbill's.
+Rule: as an operator would set it up: SASL_SSL with SCRAM-SHA-512 (and the other two mechanisms with passwords), or
+certificates alone; a certificate authority of one's own, Kafka's StandardAuthorizer, a user a role, and their rights
+from `watchbill acls --apply`. One user is the administrator of that Kafka, and none of Watchbill's.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from tests.unit.engine.authority import Identity, authority, identity
 ADMIN = "kafka-admin"
 NODE, OPERATOR, READER = "watchbill-node", "watchbill-operator", "watchbill-reader"
 """The names that `watchbill acls` uses where none are given."""
+ROLES = (NODE, OPERATOR, READER)
+SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
 ANSWER_S = 20.0
 
 
@@ -65,7 +67,7 @@ def secured(folder: Path) -> Iterator[Secured]:
     """The broker, with a user for each role and no rights granted yet."""
     passwords = folder / "passwords"
     passwords.mkdir(mode=0o700)
-    for user in (ADMIN, NODE, OPERATOR, READER):
+    for user in (ADMIN, *ROLES):
         (passwords / user).write_text(f"{user}-kept-secret\n", encoding="utf-8")
     root = authority("a test's authority")
     authority_path = folder / "authority.pem"
@@ -92,20 +94,31 @@ def secured(folder: Path) -> Iterator[Secured]:
 
 def _settings(key_store: Path, made: Secured) -> Mapping[str, str]:
     login = "org.apache.kafka.common.security.scram.ScramLoginModule required"
+    plain = " ".join(f'user_{user}="{made.password(user)}"' for user in ROLES)
     return {
         "listener.security.protocol.map": "CLIENT:SASL_SSL,CONTROLLER:PLAINTEXT",
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
+        "sasl.enabled.mechanisms": "SCRAM-SHA-512,SCRAM-SHA-256,PLAIN",
+        "listener.name.client.scram-sha-256.sasl.jaas.config": f"{login};",
+        "listener.name.client.plain.sasl.jaas.config": (
+            f"org.apache.kafka.common.security.plain.PlainLoginModule required {plain};"
+        ),
         "sasl.mechanism.inter.broker.protocol": "SCRAM-SHA-512",
         "listener.name.client.scram-sha-512.sasl.jaas.config": (
             f'{login} username="{ADMIN}" password="{made.password(ADMIN)}";'
         ),
+        **_tls_settings(key_store, made.authority_path),
+        # The controller's listener is on the loopback and has no login: its requests are the broker's own.
+        "super.users": f"User:{ADMIN};User:ANONYMOUS",
+    }
+
+
+def _tls_settings(key_store: Path, authority_path: Path) -> Mapping[str, str]:
+    return {
         "listener.name.client.ssl.keystore.type": "PEM",
         "listener.name.client.ssl.keystore.location": str(key_store),
         "listener.name.client.ssl.truststore.type": "PEM",
-        "listener.name.client.ssl.truststore.location": str(made.authority_path),
+        "listener.name.client.ssl.truststore.location": str(authority_path),
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        # The controller's listener is on the loopback and has no login: its requests are the broker's own.
-        "super.users": f"User:{ADMIN};User:ANONYMOUS",
     }
 
 
@@ -117,8 +130,71 @@ def _key_store(server: Identity, path: Path) -> Path:
 
 def _add_users(made: Secured) -> None:
     admin = AdminClient({**made.access(ADMIN).admin(), "log_level": 0})
-    kind = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-    users = (NODE, OPERATOR, READER)
-    wanted = [UserScramCredentialUpsertion(user, kind, made.password(user).encode()) for user in users]
-    for future in admin.alter_user_scram_credentials(wanted).values():
-        future.result(ANSWER_S)
+    for mechanism in SCRAM.values():
+        kind = ScramCredentialInfo(mechanism, 4096)
+        wanted = [UserScramCredentialUpsertion(user, kind, made.password(user).encode()) for user in ROLES]
+        for future in admin.alter_user_scram_credentials(wanted).values():
+            future.result(ANSWER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A broker to which a certificate is the login: where it is, its authority, and the folder of the certificates."""
+
+    bootstrap: str
+    authority_path: Path
+    folder: Path
+
+    def environment(self, user: str, **other: str) -> dict[str, str]:
+        """As `Secured.environment`."""
+        usual = {
+            "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "WATCHBILL_KAFKA_SSL_CA_LOCATION": str(self.authority_path),
+            "WATCHBILL_KAFKA_SSL_CERTIFICATE_LOCATION": str(self.folder / f"{user}.crt"),
+            "WATCHBILL_KAFKA_SSL_KEY_LOCATION": str(self.folder / f"{user}.key"),
+        }
+        return {name: value for name, value in {**usual, **other}.items() if value}
+
+    def access(self, user: str) -> KafkaAccess:
+        """As `Secured.access`."""
+        return KafkaAccess(self.bootstrap, f"test-{user}", security_from(self.environment(user)))
+
+    def issue(self, user: str, by: Identity) -> None:
+        """A certificate for a user, and its key."""
+        made = identity(user, by)
+        (self.folder / f"{user}.crt").write_text(made.pem, encoding="utf-8")
+        key = made.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (self.folder / f"{user}.key").write_bytes(key)
+
+
+def principal(user: str) -> str:
+    """What Kafka calls the bearer of a user's certificate."""
+    return f"User:CN={user}"
+
+
+@contextmanager
+def certified(folder: Path) -> Iterator[Certified]:
+    """The broker, with a certificate for each role and no rights granted yet."""
+    root = authority("a test's authority")
+    authority_path = folder / "authority.pem"
+    authority_path.write_text(root.pem, encoding="utf-8")
+    unknown = Certified("", authority_path, folder)
+    for user in (ADMIN, *ROLES):
+        unknown.issue(user, root)
+
+    def answering(host: str, port: int) -> bool:
+        access = replace(unknown, bootstrap=f"{host}:{port}").access(ADMIN)
+        try:
+            return bool(AdminClient({**access.admin(), "log_level": 0}).list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+    # The broker is a client of its own listener, too, with its own certificate.
+    settings = {
+        "listener.security.protocol.map": "CLIENT:SSL,CONTROLLER:PLAINTEXT",
+        "listener.name.client.ssl.client.auth": "required",
+        **_tls_settings(_key_store(identity("kafka", root), folder / "kafka.pem"), authority_path),
+        "super.users": f"{principal(ADMIN)};{principal('kafka')};User:ANONYMOUS",
+    }
+    with Broker.start(folder / "kafka", settings=settings, answering=answering) as broker:
+        yield replace(unknown, bootstrap=broker.bootstrap)

@@ -149,6 +149,21 @@ def test_a_node_with_a_wrong_password_says_so_and_goes_on_trying(site: Site, tmp
     assert "not-the-password" not in node.log_path.read_text()
 
 
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "PLAIN"])
+def test_the_other_mechanisms_let_programs_and_nodes_in(
+    site: Site, watchbill: Verb, tmp_path: Path, mechanism: str
+) -> None:
+    other = {"WATCHBILL_KAFKA_SASL_MECHANISM": mechanism}
+    code, out, told = watchbill(READER, "show", "service", "web", "-o", "json", **other)
+    assert (code, json.loads(out)["name"]) == (0, "web"), told
+    launch = Launch(environment=site.kafka.environment(NODE, **other))
+    node = start_node("b1", site.kafka.bootstrap, CLUSTER, tmp_path, launch=launch)
+    try:
+        wait_until(lambda: '"assigned"' in node.log_path.read_text(), SETTLED_S, "the node is in the group")
+    finally:
+        node.stop()
+
+
 def test_no_secret_is_in_a_log_or_in_an_engine(site: Site) -> None:
     password = site.kafka.password(NODE)
     assert password not in site.node.log_path.read_text()
