@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from connectors.replica.transitions import Step
+from schemas.dependencies import dependencies
 from schemas.identifiers import EntityId
 from schemas.inventory.services import MonitoredService
 from schemas.reason_words import reason_text
@@ -25,11 +26,24 @@ NO_STATE_YET = "no state yet"
 
 def rows(source: Source, services: Iterable[MonitoredService]) -> list[Json]:
     """A row a service."""
-    return [row(each, source.state_of(each.entity_id), source.steps_of(each.entity_id)) for each in services]
+    entities = source.entities()
+    return [
+        row(
+            each,
+            source.state_of(each.entity_id),
+            source.steps_of(each.entity_id),
+            dependencies(entities, each.entity_id),
+        )
+        for each in services
+    ]
 
 
-def row(service: MonitoredService, state: ServiceState | None, steps: Sequence[Step]) -> Json:
-    """One service. Times are milliseconds since 1970; null where nothing is known yet."""
+def row(
+    service: MonitoredService, state: ServiceState | None, steps: Sequence[Step], needs: Iterable[EntityId] = ()
+) -> Json:
+    """One service. Times are milliseconds since 1970; null where nothing is known yet. `needs` are the services that it
+    depends on directly: what explains a DOWN the page finds by them, for it changes with their rows, not with this one.
+    """
     told = [[step.at_ms, step.state.value] for step in steps]
     if state is not None and (not told or told[-1] != [state.changed_at_ms, state.state.value]):
         told.append([state.changed_at_ms, state.state.value])
@@ -47,6 +61,7 @@ def row(service: MonitoredService, state: ServiceState | None, steps: Sequence[S
         "threshold": state.threshold if state else service.threshold,
         "response_time_us": state.response_time_us if state else None,
         "doubt": state.doubt.asked if state and state.doubt else None,
+        "needs": list(needs),
         "steps": told,
     }
 

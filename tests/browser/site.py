@@ -100,13 +100,16 @@ def running_site(
 
 
 def configured(targets: dict[str, Target]) -> list[Operation]:
-    """A quick monitor, bound to every service; and a vserver of the first two."""
+    """A quick monitor, bound to every service; a vserver of the first two; and a service that needs another's other."""
     quick = {"type": "HTTP", "interval": "400ms", "response_timeout": "350ms", "retries": 2, "down_time": "400ms"}
     operations = [Operation(Verb.ADD, Kind.MONITOR, "http", quick)]
     for name, target in targets.items():
         operations.append(Operation(Verb.ADD, Kind.SERVICE, name, {"address": "127.0.0.1", "port": target.port}))
         operations.append(Operation(Verb.BIND, Kind.SERVICE, name, {"weight": 10}, Kind.MONITOR, "http"))
     operations.append(Operation(Verb.ADD, Kind.VSERVER, "shop", {"address": "127.0.0.1", "port": 8443}))
+    if {"invoice-1", "stock-2", "prices-1"} <= targets.keys():
+        for name, needed in (("invoice-1", "prices-1"), ("prices-1", "stock-2")):
+            operations.append(Operation(Verb.BIND, Kind.SERVICE, name, {}, Kind.SERVICE, needed))
     bound = list(targets)[:2]
     return operations + [Operation(Verb.BIND, Kind.VSERVER, "shop", {}, Kind.SERVICE, name) for name in bound]
 

@@ -64,6 +64,19 @@ def test_a_broken_service_turns_red_within_a_second_of_its_record(page: Page, si
     assert min(delays_ms) >= 0
 
 
+def test_M20_the_list_says_what_explains_a_service_that_is_down(page: Page, site: Site) -> None:
+    page.open()
+    site.break_("invoice-1", Ailment.ERROR)
+    page.wait(lambda: page.row("invoice-1").get("state") == "DOWN", "invoice-1 DOWN")
+    assert "because of" not in page.row("invoice-1")["text"], "nothing that it needs is"
+    site.break_("stock-2")
+    page.wait(lambda: "because of stock-2; " in page.row("invoice-1")["text"], "what prices-1 needs is DOWN")
+    assert "because of" not in page.row("stock-2")["text"]
+    site.heal("stock-2")
+    page.wait(lambda: "because of" not in page.row("invoice-1")["text"], "and is no more")
+    site.heal("invoice-1")
+
+
 def test_the_strip_tells_the_last_hour_from_before_the_page_was_opened(page: Page) -> None:
     page.open()
     page.wait(lambda: "down" in page.row("auth-2").get("strip", ""), "the strip of auth-2")

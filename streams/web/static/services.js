@@ -17,7 +17,7 @@ export class ServicesPage {
     this.states = new Set((params.get("state") ?? "").split(",").filter((name) => SERVICE_STATES.includes(name)));
     this.#list = new VirtualList({
       label: "Services, worst first", build: rowElement,
-      update: (element, row) => fill(element, row, this.#store.now()), open: (row) => { location.hash = serviceLink(row.name); },
+      update: (element, row) => fill(element, row, this.#store), open: (row) => { location.hash = serviceLink(row.name); },
     });
     this.#headline = h("h1");
     this.#chips = h("div.chips", { role: "group", "aria-label": "Only these states" });
@@ -168,9 +168,16 @@ function rowElement(row) {
     cell("c-why"), cell("c-strip"), cell("c-since", h("span"), h("span.addr")), cell("c-owner"), cell("c-answer"));
 }
 
-function fill(element, row, nowMs) {
+function why(row, explained) {
+  if (row.doubt !== null) return `its owner doubts itself: ${row.doubt} is asked for a second opinion`;
+  if (row.state === "UP") return "";
+  return explained.length ? `because of ${explained.join(" and ")}; ${row.reason}` : row.reason;
+}
+
+function fill(element, row, store) {
+  const nowMs = store.now();
   const { kind, glyph, word } = stateOf(row.state);
-  const [state, name, why, strips, since, owner, answer] = element.children;
+  const [state, name, reason, strips, since, owner, answer] = element.children;
   element.className = `row t-${kind}${element.classList.contains("current") ? " current" : ""}`;
   element.dataset.state = row.state;
   say(state.firstChild, glyph);
@@ -178,8 +185,8 @@ function fill(element, row, nowMs) {
   say(name.firstChild, row.name);
   name.firstChild.href = serviceLink(row.name);
   say(name.lastChild, address(row.address, row.port));
-  say(why, row.doubt !== null ? `its owner doubts itself: ${row.doubt} is asked for a second opinion` : row.state === "UP" ? "" : row.reason);
-  why.title = row.reason;
+  say(reason, why(row, store.explained(row)));
+  reason.title = row.reason;
   say(since.firstChild, row.since_ms === null ? "–" : age(nowMs - row.since_ms));
   say(since.lastChild, row.since_ms === null ? "" : clock(row.since_ms, nowMs));
   say(owner, row.owner ?? "–");

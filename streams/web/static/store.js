@@ -60,6 +60,20 @@ export class Store extends EventTarget {
     return null;
   }
 
+  // The names of what explains that a service is DOWN: of all that it depends on, what is DOWN and depends on nothing that is.
+  explained(row) {
+    if (row.state !== "DOWN" || !row.needs?.length) return [];
+    const down = this.#below(row).filter((each) => each.state === "DOWN");
+    return down.filter((each) => !this.#below(each).some((other) => other.state === "DOWN")).map((each) => each.name);
+  }
+
+  #below(row) {
+    const found = new Set(row.needs ?? []);
+    for (const id of found) for (const further of this.rows.get(id)?.needs ?? []) found.add(further); // a Set grows as it is walked
+    found.delete(row.id);
+    return [...found].map((id) => this.rows.get(id)).filter(Boolean);
+  }
+
   counts() {
     const counts = {};
     for (const row of this.rows.values()) counts[row.state] = (counts[row.state] ?? 0) + 1;

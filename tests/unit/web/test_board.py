@@ -45,6 +45,7 @@ def test_a_row_says_what_since_when_why_and_who() -> None:
         "threshold": 1,
         "response_time_us": 1200,
         "doubt": None,
+        "needs": [],
         "steps": [[None, "UP"], [SINCE, "DOWN"]],
     }
 
