@@ -45,6 +45,7 @@ from streams.node.heartbeat import Heartbeat
 from streams.node.joining import replay
 from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
+from streams.node.lease_keeper import LeaseKeeper
 from streams.node.monitoring import Monitoring
 from streams.node.parting import LEAVE_DEADLINE_S, has_successor, others_in, probe_on, settled
 from streams.node.paths import make_paths
@@ -96,8 +97,6 @@ class Node:
         self._refused: MayNotServe | None = None
         self._web: Any = None
         self._settling: asyncio.Task[None] | None = None
-        self._had_lease = False
-        self._resuming: asyncio.Task[None] | None = None
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
@@ -140,6 +139,7 @@ class Node:
         self.monitoring.publisher = self.publisher = self._make_publisher()
         self.folding = Folding(self)
         self.leader = Leader(self._propose)
+        self.lease_keeper = LeaseKeeper(self)
         self.group = GroupMembership(
             self.folding.build_app,
             settings.topic(PROBE_RESULTS),
@@ -248,7 +248,7 @@ class Node:
         """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""
         self.heartbeat.loop_turned()
         self._rounds += 1
-        self._purge_at_lease_end()
+        self.lease_keeper.look()
         if self._rounds % STUCK_EVERY_ROUNDS == 0:
             self.stuck.look(self.replicas.answers())
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
@@ -261,27 +261,6 @@ class Node:
         self.monitoring.paths.reports.keep_house()
         self.folding.keep_house()
         self.monitoring.keep_house(self.loop.time())
-
-    def _purge_at_lease_end(self) -> None:
-        """Nothing that waits may leave after the lease: it comes back to those who sent it, and waits there."""
-        holds = self.lease.holds()
-        if self._had_lease and not holds:
-            log.warning("the lease ended: publishing stops", last_heartbeat_age_s=self.lease.age_s())
-            self.sss.purge()
-            self.bulk.purge()
-        self._had_lease = holds
-        if self.lease.is_back() and (self._resuming is None or self._resuming.done()):
-            self._resuming = asyncio.create_task(self._take_lease_back(), name="take-lease-back")
-
-    async def _take_lease_back(self) -> None:
-        """Kafka answers again: this node acts once it has read all views that there are; one may be without it."""
-        end = await asyncio.to_thread(self.replicas.views_end)
-        position = self.replicas.control.position(VIEWS, 0) or 0
-        if end is None or position < end:
-            return
-        await asyncio.sleep(0)  # what was read before the position moved is taken by the loop first
-        self.lease.resume()
-        log.info("the lease is back", read=position, end=end)
 
     async def _hand_over(self) -> None:
         """T5: leave the group, and probe on until each service's new owner has been heard."""
