@@ -68,12 +68,12 @@ def asking(access: KafkaAccess, voice: ClientLog) -> Any:
     return Consumer({**access.reader(), "logger": voice})
 
 
-def offsets_of(consumer: Any, wanted: Mapping[Place, int]) -> dict[Place, int]:
+def offsets_of(consumer: Any, wanted: Mapping[Place, int], answer_s: float = ANSWER_S) -> dict[Place, int]:
     """Of each place the offset of BEGINNING, of END, or of the first record at a time (ms since 1970; END if none).
 
-    Raises KafkaException after ANSWER_S, and where a place is not known or has no leader.
+    Raises KafkaException after `answer_s`, and where a place is not known or has no leader.
     """
-    spots = consumer.offsets_for_times([TopicPartition(*place, spec) for place, spec in wanted.items()], ANSWER_S)
+    spots = consumer.offsets_for_times([TopicPartition(*place, spec) for place, spec in wanted.items()], answer_s)
     for spot in spots:
         if spot.error is not None:
             raise KafkaException(spot.error)

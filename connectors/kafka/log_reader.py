@@ -17,13 +17,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from connectors.kafka.client_log import ClientLog
+from connectors.kafka.ends import offsets_of
 from connectors.kafka.faults import FaultKind, LogFault, no_answer, records_gone, still_behind
 from connectors.kafka.log_watch import LogBounds, LogWatch
 from connectors.kafka.places import BadRecord, LogRecord, Place, bad_record
 from connectors.kafka.settings import KafkaAccess
+from connectors.kafka.standstill import Standstill
 from connectors.kafka.start import first_fault, first_offsets
 
 BATCH_RECORDS = 1_000
@@ -34,6 +36,11 @@ ASK_S = 1.0
 HOPELESS_LOOKS = {FaultKind.TOPIC_MISSING: 4, FaultKind.NOT_LET_IN: 2}
 """Such a fault is believed when it was seen so many times in a row: a new topic, or a user just made, is not known
 everywhere at once. A look at a broker that lets nobody in takes three seconds."""
+LOOK_S = 4.0
+"""So often it is looked whether a partition stands still; two looks tell."""
+LOOK_ANSWER_S = 1.0
+UNANSWERED_LOOKS = 3
+"""So many looks without an answer, while Kafka answers other questions, and the client is given up as well."""
 SILENT_S = 5.0
 """Longer without a word from Kafka, and the reader is not connected."""
 
@@ -76,6 +83,9 @@ class LogReader:
         self._fault: LogFault | None = None
         self._hopeless_looks = 0
         self._gap: tuple[Place, str] | None = None
+        self._standstill, self._looked_s, self._unanswered = Standstill(), -math.inf, 0
+        self.renewed = 0
+        """Clients that were given up because a partition stood still."""
         self._contact_s, self._answering = -math.inf, False
         self._caught_up, self._stopping, self._changed = threading.Event(), threading.Event(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"log-reader-{access.client_id}", daemon=True)
@@ -152,15 +162,27 @@ class LogReader:
     def _read(self, watch: LogWatch) -> None:
         if not self._find(watch):
             return
+        try:
+            while not self._is_over():
+                self._read_on(watch)
+        finally:
+            self._answering = False
+
+    def _read_on(self, watch: LogWatch) -> None:
+        """Reads with one client, until stopped, or until that client stands still."""
         # Made only now: a client assigned at once asks for its topic with its first words, an idle one a second later.
         consumer = Consumer({**self._access.reader(), "error_cb": self._error, "logger": self._voice})
+        self._standstill.forget()
+        self._looked_s, self._unanswered = time.monotonic(), 0
         try:
             consumer.assign([TopicPartition(*place, offset) for place, offset in self._positions.items()])
             self._note_caught_up()
             self._follow(consumer, watch)
         finally:
-            self._answering = False
             consumer.close()
+
+    def _is_over(self) -> bool:
+        return self._stopping.is_set() or (self._fault is not None and self._fault.final)
 
     def _find(self, watch: LogWatch) -> bool:
         """Asks until the log can be read; False if that will never be, or if the reader was stopped."""
@@ -186,9 +208,9 @@ class LogReader:
         return None
 
     def _follow(self, consumer: Any, watch: LogWatch) -> None:
-        """Hands over records until stopped, or until a final fault."""
+        """Hands over records until stopped, until a final fault, or until a partition stands still."""
         asked_s = time.monotonic()
-        while not self._stopping.is_set() and not (self._fault is not None and self._fault.final):
+        while not self._is_over() and not self._stands_still(consumer):
             first = consumer.poll(POLL_S)
             if first is not None:
                 self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
@@ -200,6 +222,30 @@ class LogReader:
                 asked_s = now_s
                 watch.ask()
             self._hear(watch.answer(self.topic_ids))
+
+    def _stands_still(self, consumer: Any) -> bool:
+        """Whether this client reads on no more. Asked while Kafka answers, every LOOK_S."""
+        now_s = time.monotonic()
+        if now_s - self._looked_s < LOOK_S:
+            return False
+        self._looked_s = now_s
+        if not self._answering:
+            self._standstill.forget()
+            return False
+        positions = self._positions.copy()
+        try:
+            ends = offsets_of(consumer, dict.fromkeys(positions, OFFSET_END), LOOK_ANSWER_S)
+        except KafkaException:
+            self._unanswered += 1
+            return self._unanswered >= UNANSWERED_LOOKS and self._give_up("it answers no question")
+        self._unanswered = 0
+        still = self._standstill.look(positions, ends)
+        return bool(still) and self._give_up(f"{still[0].topic}/{still[0].partition} is not read on")
+
+    def _give_up(self, why: str) -> bool:
+        self.renewed += 1
+        self._log.warning("reader_renewed", client=self._access.client_id, why=why)
+        return True
 
     def _why_gone(self, watch: LogWatch, place: Place, text: str) -> LogFault:
         """An offset that is not there: another topic under the old name, or records deleted before they were read.
