@@ -270,7 +270,6 @@ class Node:
         await self._let_go()
         await self.group.leave(LEAVE_DEADLINE_S)
         self.outbox.drop_except(())
-        self.outbox.flush_history()
         log.info("handed over", left_without_owner=await probe_on(self))
 
     @property

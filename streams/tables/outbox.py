@@ -10,7 +10,6 @@ told again. History of what was sent is true whoever folds: it stays.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -23,10 +22,6 @@ from schemas.identifiers import EntityId, Partition, partition_of
 log = get_logger()
 
 FLUSH_INTERVAL_S = 0.010
-HISTORY_AT_ONCE = 8
-"""So many lines of history go with the states they tell of;"""
-HISTORY_INTERVAL_S = 0.25
-"""more wait for company, so that a storm makes few requests of them: states need the connection more."""
 CAPACITY = 200_000
 """Services that may wait at once; S-5 asks for 70,000. Beyond it is a broken promise: there is one entry a service."""
 
@@ -77,7 +72,6 @@ class Outbox:
         self._returned: deque[tuple[EntityId, int, bytes | None]] = deque()
         self._returned_history: deque[tuple[EntityId, bytes]] = deque()
         self._scheduled = False
-        self._history_s = 0.0
         self.sent = 0
         self.held_back = 0
 
@@ -103,13 +97,10 @@ class Outbox:
         self._scheduled = False
         self._take_back()
         self._flush_states()
-        if not self._pending and self._is_time_for_history():
-            self.flush_history()
+        if not self._pending:
+            self._flush_history()
         if self._pending or self._history:
             self._schedule()
-
-    def _is_time_for_history(self) -> bool:
-        return len(self._history) <= HISTORY_AT_ONCE or time.monotonic() - self._history_s >= HISTORY_INTERVAL_S
 
     def _flush_states(self) -> None:
         if self._pending and not self._may_send():
@@ -123,9 +114,7 @@ class Outbox:
             del self._pending[service]
             self.sent += 1
 
-    def flush_history(self) -> None:
-        """Send the lines that wait, as far as the lease and the producer's queue allow."""
-        self._history_s = time.monotonic()
+    def _flush_history(self) -> None:
         while self._history and self._may_send() and self._send_history(self._history[0]):
             self._history.popleft()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -189,8 +190,13 @@ class Hospital:
 
     def _told(self, name: str) -> dict[str, Any]:
         for node, port in self.web_ports.items():
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/services/{name}", timeout=10) as response:
-                told: dict[str, Any] = json.loads(response.read())
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/services/{name}", timeout=10) as response:
+                    told: dict[str, Any] = json.loads(response.read())
+            except urllib.error.HTTPError as refused:
+                if refused.code != 404:
+                    raise
+                continue  # this node has not read of the service yet
             if told["owner"] not in (None, node):
                 return told
         return {}

@@ -57,10 +57,11 @@ def cluster(shared: Cluster) -> Cluster:
 
 
 def wait_settled(cluster: Cluster) -> dict[str, NodeId]:
-    """Wait until each service's state names the owner that the view gives; the owners."""
+    """Wait until each service's state names the owner that the view gives, and its history stands there; the owners."""
     wait_until(
         lambda: cluster.owners(NAMES) == cluster.expected_owners(NAMES), TAKEOVER_S, "every owner has told itself"
     )
+    wait_until(lambda: all(history(cluster).values()), TAKEOVER_S, "each service's first line of history")
     return cluster.owners(NAMES)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import pytest
 
 from schemas.identifiers import PARTITIONS, EntityId, Partition, partition_of
 from streams.tables import outbox
-from streams.tables.outbox import CAPACITY, FLUSH_INTERVAL_S, HISTORY_AT_ONCE, Outbox
+from streams.tables.outbox import CAPACITY, FLUSH_INTERVAL_S, Outbox
 from tests.unit.node.fakes import Later, RecordingSender, Sent, Switch
 
 STATES, HISTORY = "service-states", "service-transitions"
@@ -221,24 +220,6 @@ def test_S6_history_stays_behind_every_state() -> None:
     assert values(desk.ticks()) == [b"1"]
     desk.sender.room = 2
     assert values(desk.ticks()) == [b"1", b"line 1"]
-
-
-def test_a_storm_of_history_goes_in_few_portions(monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = [100.0]
-    monkeypatch.setattr(outbox, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
-    desk = Desk()
-    portions = []
-    for tick in range(50):
-        now_s[0] += FLUSH_INTERVAL_S
-        for number in range(HISTORY_AT_ONCE + 1):
-            desk.box.put_history(WEB, b"%d" % (tick * 100 + number))
-        portions.append(len(desk.ticks()))
-    assert len([size for size in portions if size]) == 2
-    assert sum(portions) + len(desk.box._history) == 50 * (HISTORY_AT_ONCE + 1)
-    desk.box.flush_history()
-    assert len(desk.sender.take()) + sum(portions) == 50 * (HISTORY_AT_ONCE + 1)
-    desk.box.put_history(WEB, b"alone")
-    assert values(desk.ticks()) == [b"alone"], "a quiet time's line goes with its state"
 
 
 def test_S6_history_keeps_its_order_over_a_full_queue_and_a_failure() -> None:
