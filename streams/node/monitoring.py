@@ -255,6 +255,7 @@ class Monitoring:
             self.domains.end(change.stopped)
             self.links.ended(change.stopped)
             self.held_reports.forget(change.stopped)
+            self.publisher.forget(change.stopped)
         if change.to_claim:
             self._claimed_s = None
             self.publisher.claim(change.to_claim)

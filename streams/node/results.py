@@ -98,6 +98,9 @@ class ResultPublisher:
         self._link_news = link_news
         self._resolved: dict[EntityId, None] = {}
         self._runs: dict[Partition, dict[tuple[EntityId, EntityId, int], ProbeRun]] = defaultdict(dict)
+        self._newest = 0
+        self._stale: dict[EntityId, int] = {}
+        """Services that were others' for a while: what was reported up to this number is of the time before."""
         self._urgent: set[Partition] = set()
         """Partitions with a run that does not wait for company."""
         self._next_tick_s = 0.0
@@ -114,12 +117,23 @@ class ResultPublisher:
         or until something urgent of its partition goes.
         """
         for run in runs:
+            self._newest = max(self._newest, run.sequence)
             partition = partition_of(run.service_id)
             self._runs[partition][run.service_id, run.monitor_id, run.run] = run
             if is_urgent(run):
                 self._urgent.add(partition)
         self._drop_excess()
         self._schedule(urgent=bool(self._urgent))
+
+    def forget(self, services: Iterable[EntityId]) -> None:
+        """Others own these now. Should they come back, under the next view even, what waits here is old by then: a node
+        that slept would tell what it found before, against what its successor has found since.
+        """
+        services = frozenset(services)
+        self._stale.update(dict.fromkeys(services, self._newest))
+        for runs in self._runs.values() if services else ():
+            for key in [key for key in runs if key[0] in services]:
+                del runs[key]
 
     def claim(self, services: Iterable[EntityId]) -> None:
         """Declare ownership of these services under the view of their flag (V-4)."""
@@ -246,7 +260,7 @@ class ResultPublisher:
             batch = self._returned.popleft()
             claims.update(dict.fromkeys(batch.claims))
             self._resolved.update({said.service_id: None for said in batch.resolutions})
-            runs += batch.runs
+            runs += [run for run in batch.runs if run.sequence > self._stale.get(run.service_id, -1)]
         self._claims = claims | self._claims
         waiting = [run for some in self._runs.values() for run in some.values()]
         self._runs.clear()

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from infra.cluster.nodes import Launch
 from schemas.codec import decode
 from schemas.config import Setting
-from schemas.identifiers import NodeId
+from schemas.identifiers import EntityId, NodeId
 from schemas.states import ServiceTransition, State
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.audit.findings import Breach, Fault, StateRecord
@@ -43,6 +43,7 @@ SLACK_S = 1.0
 SETTLED_S = 30.0
 ADMIN_S = 20.0
 STORY_RECORDS = 4
+TOLD = 6
 PATIENT: Mapping[str, Setting] = {"interval": "250ms", "response_timeout": "240ms", "retries": 3, "down_time": "250ms"}
 """The targets live in this process: a monitor in more of a hurry would tell of it, not of the targets."""
 
@@ -185,7 +186,7 @@ class World:
         self.weather.well(name)
         self.cluster.wait_state(name, State.UP, SETTLED_S)
         self.check_truth(tally)
-        wait_until(self.all_repaired, SETTLED_S, "the last record of every service is the greatest again")
+        self.wait_repaired()
         self.check_log(tally)
 
     def check_truth(self, tally: Tally) -> None:
@@ -195,7 +196,7 @@ class World:
         bound_ms, slack_ms = int((self.limit_s + self.grace_s) * 1000), int(SLACK_S * self.patience * 1000)
         judged = judge(truth, self.history(), bound_ms, slack_ms, wall_ms())
         for breach in judged.breaches:
-            tally.require(False, f"{breach.fault.name}: {breach.text}")
+            tally.require(False, f"{breach.fault.name}: {breach.text}\n{self.told_of(breach.entity_id)}")
         for found in judged.detections:
             if not found.turn.well and found.took_ms is not None:
                 tally.note("detection_p99_s", found.took_ms / 1000)
@@ -215,6 +216,26 @@ class World:
         foreign = foreign_results(audited.reigns, own)
         tally.require(not foreign, f"reports by nodes that were not the owner in the view they name: {foreign[:3]}")
         return audited
+
+    def wait_repaired(self) -> None:
+        """Wait until no service's last record is a stale one."""
+        try:
+            wait_until(self.all_repaired, SETTLED_S, "the last record of every service is the greatest again")
+        except AssertionError as late:
+            stale = self.cluster.states.unrepaired()
+            raise AssertionError(f"{late}; {stale}\n{self.told_of(stale[0].entity_id) if stale else ''}") from None
+
+    def told_of(self, entity_id: EntityId) -> str:
+        """What the targets did, and the last records of the service of both kinds, one a line."""
+        found = readable(self.cluster.records(SERVICE_TRANSITIONS), ServiceTransition)
+        lines = [(one.timestamp()[1], decode(ServiceTransition, one.value())) for one in found]
+        mine = [record for record in self.states() if record.entity_id == entity_id]
+        told = [(at_ms, f"line {line}") for at_ms, line in lines if line.entity_id == entity_id][-TOLD:]
+        told += [(record.at_ms, f"state {record.offset} {shown(record)}") for record in mine][-3 * TOLD :]
+        ids = self.cluster.ids(self.names)
+        turns = next(each for name, each in self.weather.turns().items() if ids.get(name) == entity_id)
+        told += [(turn.at_ms, f"target {'well' if turn.well else 'ill'}") for turn in turns]
+        return "\n".join(f"    {at_ms}: {text}" for at_ms, text in sorted(told))
 
     def story_of(self, breach: Breach) -> str:
         """The records of its service around a breach, one a line."""

@@ -46,7 +46,7 @@ def sleep(world: World, tally: Tally) -> None:
     world.settled()
     sent = at_the_worst(world, tally)
     world.settled()
-    wait_until(world.all_repaired, SETTLED_S, "every stale record is buried")
+    world.wait_repaired()
     records = world.states()
     landed = [one for one in records if one.at_ms >= world.since_ms and one.state and encode(one.state) == sent]
     world.forged.update((one.partition, one.offset) for one in landed[:1])

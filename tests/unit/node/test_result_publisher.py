@@ -257,3 +257,23 @@ def test_the_last_report_of_a_run_stands_whether_it_is_urgent_or_not() -> None:
     desk = Desk()
     desk.publisher.report([probed(1), probed(2, count=2), probed(3, count=3)], lambda run: run.count == 2)
     assert sequences(desk.tick()) == [3]
+
+
+def test_F3_what_waited_while_another_owned_the_service_is_not_told_when_it_comes_back() -> None:
+    desk = Desk(lease=Switch(on=False))
+    desk.publisher.report([probed(5), probed(6, monitor=TCP, service=API)])
+    desk.publisher.forget([WEB])
+    desk.publisher.report([probed(7)])
+    desk.lease.on = True
+    assert sorted(sequences(desk.tick())) == [6, 7]
+
+
+def test_F3_what_comes_back_undelivered_is_as_old() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(5), probed(6, service=API)])
+    sent = desk.sent()
+    desk.publisher.forget([WEB])
+    for record in sent:
+        record.settle("_PURGE_QUEUE")
+    desk.publisher.keep_house()
+    assert sequences(desk.tick()) == [6]
