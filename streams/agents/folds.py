@@ -96,6 +96,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
         self._aside: list[dict[EntityId, ServiceFold]] = []
+        self._forks: set[EntityId] = set()
+        """Services of which two nodes told something under one order, and this one has told a later one already."""
         self._early: dict[EntityId, deque[tuple[ProbeResults, Source]]] = {}
         self._missed: dict[EntityId, tuple[Source, int]] = {}
         self._joined = False
@@ -150,6 +152,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         a hold would last until the next report, and the delay of a disabled service for ever.
         """
         self._set_aside()
+        self._forks.clear()
         self.partitions = frozenset(partitions)
         self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
         self._joined = True
@@ -292,6 +295,11 @@ class Folds(Mapping[EntityId, ServiceFold]):
             if fold is not None and told is not None and (told.view_id, told.sequence) == record.stored:
                 self._carry_out(fold.told_anew(self._now_ms()))
                 settled += 1
+                log.info("fork settled", service=record.entity_id, order=record.stored)
+            elif fold is not None and record.entity_id not in self._forks:
+                self._forks.add(record.entity_id)
+                order = None if told is None else (told.view_id, told.sequence)
+                log.warning("fork not settled", service=record.entity_id, order=record.stored, told=order)
         return settled
 
     def _make(self, service_id: EntityId, source: Source = NO_SOURCE) -> ServiceFold:

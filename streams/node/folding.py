@@ -173,6 +173,7 @@ class Folding:
         identity, generation = self._host.identity, self.generation
         if generation is not None and went_on_without(view, identity.node_id, identity.incarnation, generation):
             dropped = self._host.outbox.drop_except(())
+            self._store.forget_except(())  # else what was dropped would pass for told when the partition comes back
             log.warning("replaced while away: the folds are others'", view=view.view_id, dropped=dropped)
             self.revoked()
 
