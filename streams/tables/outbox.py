@@ -67,6 +67,8 @@ class Outbox:
         self._pending: dict[EntityId, bytes | None] = {}
         self._newest: dict[EntityId, tuple[int, Partition]] = {}
         """The number of each service's newest state, pending or sent, and its partition."""
+        self._doubtful: set[EntityId] = set()
+        """Services whose pending state was sent, and came back: it may have arrived all the same."""
         self._puts = 0
         self._history: deque[tuple[EntityId, bytes]] = deque(maxlen=CAPACITY)
         self._returned: deque[tuple[EntityId, int, bytes | None]] = deque()
@@ -85,6 +87,7 @@ class Outbox:
         self._puts += 1
         self._newest[service] = self._puts, partition_of(service)
         self._pending[service] = state
+        self._doubtful.discard(service)
         self._schedule()
 
     def put_history(self, service: EntityId, transition: bytes) -> None:
@@ -121,6 +124,9 @@ class Outbox:
     def drop_except(self, partitions: Collection[Partition]) -> int:
         """Forget the states of partitions that are no longer ours, and those that were folded while another node had
         the partition and told it first: two records of one order would part the readers. How many of them waited.
+
+        History goes with a state that was never sent. Of one that came back undelivered it stays: should it have
+        arrived, its partition's next node builds on it and tells no change; better a line twice than never.
         """
         self._take_back()
         gone = [service for service, (_, partition) in self._newest.items() if partition not in partitions]
@@ -134,7 +140,9 @@ class Outbox:
         waited = {service for service in gone if service in self._pending}
         for service in waited:
             del self._pending[service]
-        self._history = deque([line for line in self._history if line[0] not in waited], maxlen=CAPACITY)
+        untold = waited - self._doubtful
+        self._doubtful -= waited
+        self._history = deque([line for line in self._history if line[0] not in untold], maxlen=CAPACITY)
         return len(waited)
 
     def _send(self, service: EntityId, state: bytes | None) -> bool:
@@ -159,6 +167,7 @@ class Outbox:
             service, number, state = self._returned.popleft()
             if self._newest.get(service, (0, 0))[0] == number and not self._is_superseded(service, state):
                 self._pending[service] = state
+                self._doubtful.add(service)
         while self._returned_history:
             line = self._returned_history.pop()
             if len(self._history) < CAPACITY:

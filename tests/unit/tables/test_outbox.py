@@ -246,6 +246,20 @@ def test_history_of_a_state_that_left_is_told_even_when_the_partition_went() -> 
     assert values(desk.ticks()) == [b"told"]
 
 
+def test_F3_history_of_a_state_that_may_have_arrived_is_told_though_its_partition_went() -> None:
+    desk = Desk(RecordingSender(room=1))
+    desk.box.put(WEB, b"1")
+    desk.box.put_history(WEB, b"line 1")
+    (state,) = desk.ticks()
+    state.settle("_MSG_TIMED_OUT")
+    desk.box.put(API, b"2")
+    desk.box.put_history(API, b"line 2")
+    assert desk.box.drop_except(()) == 2
+    desk.sender.room = None
+    desk.box.flush()
+    assert values(desk.sender.take()) == [b"line 1"], "the other was never sent"
+
+
 def test_S10_what_another_told_first_while_it_had_the_partition_is_not_told_again() -> None:
     desk = Desk(ours=frozenset())
     desk.box.put(WEB, b"a zombie's")
