@@ -39,10 +39,13 @@ def left(config: ServiceConfig, record: ServiceState | None, due_at_ms: int | No
 def was_out(record: ServiceState, before: ServiceConfig | None = None) -> bool:
     """Whether the record is of a disabled service. `before` is the configuration that it was made under, if known.
 
-    Else: if a target leaves by itself, a binding says so, and there is no end of a delay.
+    Else: if a target leaves by itself, a binding says so, and there is no end of a delay; or a doubt keeps that state,
+    which no service that is disabled has.
     """
     if before is not None:
         return not before.enabled
+    if record.doubt is not None:
+        return False
     if record.state is not State.GOING_OUT_OF_SERVICE:
         return record.state is State.OUT_OF_SERVICE
     return record.due_at_ms is not None or all(

@@ -220,3 +220,15 @@ def test_U3_an_opinion_can_be_tried_on_a_copy() -> None:
     assert len(states(facts)) == 1
     assert after.doubt != fold.doubt
     assert fold.opinion is None
+
+
+def test_U8_F8_a_takeover_leaves_a_doubted_service_that_was_going_out_by_itself_as_it_is() -> None:
+    fold = new_fold(TWO)
+    fold.reported(sender(), B0, [probed(1, Verdict.MAINTENANCE, monitor=TCP), probed(2)], 1_000)
+    assert fold.record is not None
+    assert fold.record.state is State.GOING_OUT_OF_SERVICE
+    fold.reported(sender(), B0, [failed(3, TCP)], 2_000, B1)
+    assert (fold.record.state, fold.record.doubt) == (State.GOING_OUT_OF_SERVICE, Doubt(B1, 2_000, 6_000))
+    successor = new_fold(TWO, fold.record)
+    assert successor.record == fold.record, "it was never disabled, so it is not enabled again"
+    assert [binding.view() for binding in successor.bindings.values()] == list(fold.record.bindings)
