@@ -61,7 +61,8 @@ def judge(
     detections: list[Detection] = []
     breaches: list[Breach] = []
     for service, turns in truth.items():
-        told = sorted(lines[service], key=lambda line: (line.at_ms, line.view_id, line.sequence))
+        # In the order of telling: an owner that is back may tell by a probe that is older than what its successor told.
+        told = sorted(lines[service], key=lambda line: (line.view_id, line.sequence))
         breaches += _false_downs(service, turns, told, slack_ms)
         found = list(_detections(service, turns, told, bound_ms, until_ms))
         detections += found

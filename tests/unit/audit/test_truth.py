@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemas.identifiers import NodeId, ViewId
 from schemas.states import Cause, CauseKind, ServiceTransition, State
 from streams.audit.findings import Fault
@@ -49,4 +51,12 @@ def test_what_is_told_late_or_never_is_a_breach() -> None:
 def test_what_did_not_last_is_nobodys_to_notice() -> None:
     brief = {WEB: (Turn(0, True), Turn(10_000, False), Turn(10_900, True))}
     found = judge(brief, GOOD[:1], bound_ms=1_000, slack_ms=300, until_ms=30_000)
+    assert faults(found) == []
+
+
+def test_what_was_told_last_counts_though_its_probe_was_the_earlier_one() -> None:
+    truth = {WEB: (Turn(0, True), Turn(10_000, False), Turn(10_500, True))}
+    down = replace(line(10_400, State.DOWN), view_id=ViewId(1), sequence=1)
+    back = replace(line(10_300, State.UP), view_id=ViewId(2), sequence=2)
+    found = judge(truth, (GOOD[0], down, back), bound_ms=1_000, slack_ms=300, until_ms=30_000)
     assert faults(found) == []
