@@ -84,8 +84,6 @@ class LogReader:
         self._hopeless_looks = 0
         self._gap: tuple[Place, str] | None = None
         self._standstill, self._looked_s, self._unanswered = Standstill(), -math.inf, 0
-        self.renewed = 0
-        """Clients that were given up because a partition stood still."""
         self._contact_s, self._answering = -math.inf, False
         self._caught_up, self._stopping, self._changed = threading.Event(), threading.Event(), threading.Condition()
         self._thread = threading.Thread(target=self._run, name=f"log-reader-{access.client_id}", daemon=True)
@@ -243,7 +241,6 @@ class LogReader:
         return bool(still) and self._give_up(f"{still[0].topic}/{still[0].partition} is not read on")
 
     def _give_up(self, why: str) -> bool:
-        self.renewed += 1
         self._log.warning("reader_renewed", client=self._access.client_id, why=why)
         return True
 

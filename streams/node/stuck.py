@@ -1,10 +1,10 @@
 """Which of a node's producers can send no more, although Kafka answers.
 
 Rule: a client for which records of one partition time out in STREAK looks, and none of that partition gets through
-meanwhile, while Kafka answers the node's readers, is replaced by a new one. After a broker's
-orderly restart librdkafka can lose a partition's leader for good (its issue 5430), and only a new client mends that.
-Why by partition: in a storm on a slow machine some records time out each second, and a client that is replaced then
-drops what waits and makes it worse. Not the lease is asked: the heartbeat may be what the client cannot send.
+meanwhile, while Kafka answers the node's readers, is replaced by a new one. After a broker's orderly restart librdkafka
+can lose a partition's leader for good (its issue 5430), and only a new client mends that. Why by partition: in a storm
+on a slow machine some records time out each second, and a client that is replaced then drops what waits and makes it
+worse. Not the lease is asked: the heartbeat may be what the client cannot send.
 """
 
 from __future__ import annotations

@@ -239,12 +239,12 @@ class World:
 
     def is_forged(self, breach: Breach, records: Iterable[StateRecord]) -> bool:
         """Whether a record that the fault had written is the breach, or the other half of this fork."""
-        if (breach.partition, breach.offset) in self.forged or breach.fault is not Fault.FORKED:
-            return (breach.partition, breach.offset) in self.forged
-        alike = [one for one in records if one.entity_id == breach.entity_id and one.state is not None]
-        orders = {(one.partition, one.offset): (one.state.view_id, one.state.sequence) for one in alike if one.state}
-        mine = orders.get((breach.partition, breach.offset))
-        return any(place in self.forged and order == mine for place, order in orders.items())
+        place = (breach.partition, breach.offset)
+        if place in self.forged or breach.fault is not Fault.FORKED:
+            return place in self.forged
+        told = {(one.partition, one.offset): one.state for one in records if one.entity_id == breach.entity_id}
+        orders = {at: (state.view_id, state.sequence) for at, state in told.items() if state is not None}
+        return any(orders[at] == orders.get(place) for at in self.forged & orders.keys())
 
     def story_of(self, breach: Breach) -> str:
         """The records of its service around a breach, one a line."""

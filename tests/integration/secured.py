@@ -32,30 +32,57 @@ NODE, OPERATOR, READER = "watchbill-node", "watchbill-operator", "watchbill-read
 ROLES = (NODE, OPERATOR, READER)
 SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
 ANSWER_S = 20.0
+ONE_SERVICE = """\
+monitors:
+  tcp: {{type: TCP, interval: 200 msec, response_timeout: 100 msec}}
+services:
+  web: {{address: 127.0.0.1, port: {port}, monitors: {{tcp: {{}}}}}}
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Secured:
-    """Where the broker is, the file of its authority, and the folder with each user's password in a file of its own."""
+@dataclass(frozen=True)
+class Guarded:
+    """Where the broker is, and the file of its authority."""
 
     bootstrap: str
     authority_path: Path
-    passwords: Path
+
+    def usual(self, user: str) -> dict[str, str]:
+        """How this user is let in, but for the authority."""
+        raise AssertionError(f"{type(self).__name__} lets nobody in")
 
     def environment(self, user: str, **other: str) -> dict[str, str]:
         """What an operator sets for a program of this user; `other` variables win, and an empty one is not set."""
-        usual = {
-            "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
-            "WATCHBILL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
-            "WATCHBILL_KAFKA_SASL_USERNAME": user,
-            "WATCHBILL_KAFKA_SASL_PASSWORD_FILE": str(self.passwords / user),
-            "WATCHBILL_KAFKA_SSL_CA_LOCATION": str(self.authority_path),
-        }
+        usual = {**self.usual(user), "WATCHBILL_KAFKA_SSL_CA_LOCATION": str(self.authority_path)}
         return {name: value for name, value in {**usual, **other}.items() if value}
 
     def access(self, user: str) -> KafkaAccess:
         """The same for a program that is given its access."""
         return KafkaAccess(self.bootstrap, f"test-{user}", security_from(self.environment(user)))
+
+    def answering(self, host: str, port: int) -> bool:
+        """Whether a broker there lets the administrator in."""
+        access = replace(self, bootstrap=f"{host}:{port}").access(ADMIN)
+        try:
+            return bool(AdminClient({**access.admin(), "log_level": 0}).list_topics(timeout=2).brokers)
+        except KafkaException:
+            return False
+
+
+@dataclass(frozen=True)
+class Secured(Guarded):
+    """A password is the login; `passwords` is the folder with each user's in a file of its own."""
+
+    passwords: Path
+
+    def usual(self, user: str) -> dict[str, str]:
+        """As `Guarded.usual`."""
+        return {
+            "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+            "WATCHBILL_KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+            "WATCHBILL_KAFKA_SASL_USERNAME": user,
+            "WATCHBILL_KAFKA_SASL_PASSWORD_FILE": str(self.passwords / user),
+        }
 
     def password(self, user: str) -> str:
         """In plain, to look for where it must not be."""
@@ -74,18 +101,11 @@ def secured(folder: Path) -> Iterator[Secured]:
     authority_path.write_text(root.pem, encoding="utf-8")
     unknown = Secured("", authority_path, passwords)
 
-    def answering(host: str, port: int) -> bool:
-        access = replace(unknown, bootstrap=f"{host}:{port}").access(ADMIN)
-        try:
-            return bool(AdminClient({**access.admin(), "log_level": 0}).list_topics(timeout=2).brokers)
-        except KafkaException:
-            return False
-
     with Broker.start(
         folder / "kafka",
         settings=_settings(_key_store(identity("kafka", root), folder / "kafka.pem"), unknown),
         format_options=("--add-scram", f"SCRAM-SHA-512=[name={ADMIN},password={unknown.password(ADMIN)}]"),
-        answering=answering,
+        answering=unknown.answering,
     ) as broker:
         made = replace(unknown, bootstrap=broker.bootstrap)
         _add_users(made)
@@ -137,27 +157,19 @@ def _add_users(made: Secured) -> None:
             future.result(ANSWER_S)
 
 
-@dataclass(frozen=True, slots=True)
-class Certified:
-    """A broker to which a certificate is the login: where it is, its authority, and the folder of the certificates."""
+@dataclass(frozen=True)
+class Certified(Guarded):
+    """A certificate is the login; `folder` has each user's, and its key."""
 
-    bootstrap: str
-    authority_path: Path
     folder: Path
 
-    def environment(self, user: str, **other: str) -> dict[str, str]:
-        """As `Secured.environment`."""
-        usual = {
+    def usual(self, user: str) -> dict[str, str]:
+        """As `Guarded.usual`."""
+        return {
             "WATCHBILL_KAFKA_SECURITY_PROTOCOL": "SSL",
-            "WATCHBILL_KAFKA_SSL_CA_LOCATION": str(self.authority_path),
             "WATCHBILL_KAFKA_SSL_CERTIFICATE_LOCATION": str(self.folder / f"{user}.crt"),
             "WATCHBILL_KAFKA_SSL_KEY_LOCATION": str(self.folder / f"{user}.key"),
         }
-        return {name: value for name, value in {**usual, **other}.items() if value}
-
-    def access(self, user: str) -> KafkaAccess:
-        """As `Secured.access`."""
-        return KafkaAccess(self.bootstrap, f"test-{user}", security_from(self.environment(user)))
 
     def issue(self, user: str, by: Identity) -> None:
         """A certificate for a user, and its key."""
@@ -182,13 +194,6 @@ def certified(folder: Path) -> Iterator[Certified]:
     for user in (ADMIN, *ROLES):
         unknown.issue(user, root)
 
-    def answering(host: str, port: int) -> bool:
-        access = replace(unknown, bootstrap=f"{host}:{port}").access(ADMIN)
-        try:
-            return bool(AdminClient({**access.admin(), "log_level": 0}).list_topics(timeout=2).brokers)
-        except KafkaException:
-            return False
-
     # The broker is a client of its own listener, too, with its own certificate.
     settings = {
         "listener.security.protocol.map": "CLIENT:SSL,CONTROLLER:PLAINTEXT",
@@ -196,5 +201,5 @@ def certified(folder: Path) -> Iterator[Certified]:
         **_tls_settings(_key_store(identity("kafka", root), folder / "kafka.pem"), authority_path),
         "super.users": f"{principal(ADMIN)};{principal('kafka')};User:ANONYMOUS",
     }
-    with Broker.start(folder / "kafka", settings=settings, answering=answering) as broker:
+    with Broker.start(folder / "kafka", settings=settings, answering=unknown.answering) as broker:
         yield replace(unknown, bootstrap=broker.bootstrap)

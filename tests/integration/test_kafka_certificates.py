@@ -12,19 +12,13 @@ from connectors.replica.states import StateReplica
 from infra.cluster.nodes import Launch, start_node
 from schemas.states import State
 from streams.cli.main import main
-from tests.integration.secured import ADMIN, NODE, OPERATOR, READER, Certified, certified, principal
+from tests.integration.secured import ADMIN, NODE, ONE_SERVICE, OPERATOR, READER, Certified, certified, principal
 from tests.integration.targets import Farm
 from tests.unit.engine.authority import authority
 from tests.waiting import wait_until
 
 CLUSTER = "sealed"
 SETTLED_S = 60.0
-FILE = """\
-monitors:
-  tcp: {{type: TCP, interval: 200 msec, response_timeout: 100 msec}}
-services:
-  web: {{address: 127.0.0.1, port: {port}, monitors: {{tcp: {{}}}}}}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +48,7 @@ def test_node_operator_and_reader_work_together_by_certificates(
     try:
         with Farm() as farm:
             file = tmp_path / "cluster.yaml"
-            file.write_text(FILE.format(port=farm.target().port), encoding="utf-8")
+            file.write_text(ONE_SERVICE.format(port=farm.target().port), encoding="utf-8")
             assert run(kafka, OPERATOR, "apply", "-f", str(file), "--deadline", str(SETTLED_S)) == 0, node.last_lines()
             with StateReplica("", CLUSTER, access=kafka.access(READER)) as states:
                 states.wait_ready(SETTLED_S)

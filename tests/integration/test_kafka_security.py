@@ -19,7 +19,7 @@ from schemas.identifiers import partition_of
 from schemas.states import ServiceState, State
 from schemas.topics import CONFIG_COMMANDS, SERVICE_STATES, Topic, topic_name
 from streams.cli.main import main
-from tests.integration.secured import ADMIN, NODE, OPERATOR, READER, Secured, secured
+from tests.integration.secured import ADMIN, NODE, ONE_SERVICE, OPERATOR, READER, Secured, secured
 from tests.integration.targets import Farm
 from tests.unit.engine.authority import authority
 from tests.waiting import wait_until
@@ -27,13 +27,6 @@ from tests.waiting import wait_until
 CLUSTER = "vault"
 SETTLED_S = 60.0
 Verb = Callable[..., tuple[int, str, str]]
-
-FILE = """\
-monitors:
-  tcp: {{type: TCP, interval: 200 msec, response_timeout: 100 msec}}
-services:
-  web: {{address: 127.0.0.1, port: {port}, monitors: {{tcp: {{}}}}}}
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         launch = Launch(environment=kafka.environment(NODE))
         node = start_node("b0", kafka.bootstrap, CLUSTER, folder, launch=launch)
         file = folder / "cluster.yaml"
-        file.write_text(FILE.format(port=farm.target().port), encoding="utf-8")
+        file.write_text(ONE_SERVICE.format(port=farm.target().port), encoding="utf-8")
         try:
             assert run(kafka, OPERATOR, "apply", "-f", str(file), "--deadline", str(SETTLED_S)) == 0, node.last_lines()
             yield Site(kafka, node)
