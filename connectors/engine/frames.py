@@ -33,7 +33,8 @@ PART_BYTES = 1024 * 1024
 
 class FrameKind(IntEnum):
     """What a frame says. PROBE_RESUME is PROBE_ON for bindings whose state is known: their first probe may wait.
-    TARGETS comes once, before the first binding: which addresses may be probed.
+    TARGETS comes once, before the first binding: which addresses may be probed. MARK is sent back as it came: what an
+    engine found before it comes before it.
     """
 
     ADD = 1
@@ -45,6 +46,7 @@ class FrameKind(IntEnum):
     STATISTICS = 7
     PROBE_RESUME = 8
     TARGETS = 9
+    MARK = 10
 
 
 HEAD = Struct("<IB")
@@ -138,7 +140,7 @@ def decode_targets(body: bytes) -> TargetPolicy:
 
 
 def encode_numbers(kind: FrameKind, numbers: Iterable[int]) -> bytes:
-    """A frame that names bindings, or engines (ALIVE)."""
+    """A frame that names bindings, engines (ALIVE), or a mark."""
     return frame(kind, array("I", numbers).tobytes())
 
 

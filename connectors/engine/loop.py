@@ -283,6 +283,9 @@ class ProbeLoop:
         elif kind is FrameKind.ALIVE:
             table.set_alive(frames.decode_numbers(body), now_ms)
             self.uplink.flush_all(now_ms)
+        elif kind is FrameKind.MARK:
+            self.uplink.flush_all(now_ms)
+            self.uplink.send(frames.frame(kind, body))
         elif kind is FrameKind.TARGETS:
             enforce(frames.decode_targets(body))
         else:

@@ -6,6 +6,8 @@ IPv6 targets stay with engine 0 (C-3). Every engine is sent the whole table, and
 dies or hangs, the others are told who lives, and take its bindings over by the same rule, without a copy. The lost one
 is started again later and takes its share back. Reports are numbered here and nowhere else: a binding that moves
 between engines keeps one growing sequence and one growing run, whatever each engine counted for itself.
+Engines go on while the node's process stands still. So what begins anew begins behind a mark that engines send back:
+what was found before it, and is read only now, is nobody's business any more.
 Everything runs in the node's asyncio loop, and nothing here blocks it.
 """
 
@@ -78,6 +80,9 @@ class EnginePool:
         self._living: dict[int, EngineProcess] = {}
         self._bindings: dict[int, Binding] = {}
         self._probing: set[int] = set()
+        self._mark = 0
+        self._begun: dict[int, int] = {}
+        """By binding: the mark sent before it was last begun."""
         self._stamps: dict[int, tuple[int, int, int]] = {}
         """By binding: the pid and run an engine last reported, and the run as numbered here."""
         self._sequence = self._runs = 0
@@ -139,12 +144,14 @@ class EnginePool:
         self._probing.difference_update(gone)
         for number in gone:
             self._stamps.pop(number, None)
+            self._begun.pop(number, None)
         self.tasks.remove(gone)
         self.passive.remove(gone)
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
-        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed.
+        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed. Of what begins nothing
+        is reported that was found before it did.
 
         `resumed` begin too, but another node has just probed them: their first probes spread over up to 10 s.
         """
@@ -152,11 +159,15 @@ class EnginePool:
         self.tasks.set_probing(on, off, resumed)
         self.passive.set_probing(on, off, resumed)
         begin, cease, resume = self._engines_own(on), self._engines_own(off), self._engines_own(resumed)
-        self._probing.update(begin)
-        self._probing.update(resume)
         self._probing.difference_update(cease)
         if cease:
             self._tell(frames.encode_numbers(FrameKind.PROBE_OFF, cease))
+        begun = {*begin, *resume} - self._probing
+        if begun:
+            self._mark += 1
+            self._begun.update(dict.fromkeys(begun, self._mark))
+            self._probing |= begun
+            self._tell(frames.encode_numbers(FrameKind.MARK, [self._mark]))
         if begin:
             self._tell(frames.encode_numbers(FrameKind.PROBE_ON, begin))
         if resume:
@@ -174,13 +185,17 @@ class EnginePool:
         """Start an engine with the whole table. It gets its share when it has spoken: nothing waits for it."""
         engine = EngineProcess(index, self.engines, self._limits.open_sockets, self._heard, self._lost)
         self._living[index] = engine
+        engine.marked = self._mark
         engine.send(frames.encode_targets(self._targets))
         engine.send(frames.encode_bindings(list(self._bindings.values())))
         engine.send(frames.encode_numbers(FrameKind.PROBE_ON, self._probing))
 
     def _heard(self, engine: EngineProcess, kind: FrameKind, body: bytes) -> None:
         if kind is FrameKind.REPORTS:
-            self._report(engine.pid, frames.decode_reports(body))
+            self._report(engine.pid, self._since_begun(engine.marked, frames.decode_reports(body)))
+            return
+        if kind is FrameKind.MARK:
+            (engine.marked,) = frames.decode_numbers(body)
             return
         first = engine.index not in self.statistics
         self.statistics[engine.index] = frames.decode_statistics(body)
@@ -194,6 +209,12 @@ class EnginePool:
         known = [self._stamp(pid, report) for report in reports if report.number in self._bindings]
         if known:
             self._on_reports(known)
+
+    def _since_begun(self, marked: int, reports: list[RunReport]) -> list[RunReport]:
+        """Those found after their binding was last begun, by an engine that has sent this mark back."""
+        if marked == self._mark:
+            return reports
+        return [report for report in reports if self._begun.get(report.number, 0) <= marked]
 
     def _share_out(self) -> None:
         """Tell every engine who lives."""

@@ -44,6 +44,8 @@ class EngineProcess:
         self._loop = asyncio.get_running_loop()
         self.started_s = self.heard_s = self._loop.time()
         """When anything last came, on the loop's clock."""
+        self.marked = 0
+        """The last mark that came back: what comes now was found after it."""
         self._reader = FrameReader()
         self._outbox = bytearray()
         self._control, far = socket.socketpair()

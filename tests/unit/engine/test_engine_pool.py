@@ -78,6 +78,28 @@ async def probing(node: Node, port: int) -> None:
     await node.until(lambda: len(node.latest()) == 20, "every binding is probed")
 
 
+def test_F3_what_engines_found_before_a_service_was_lost_is_not_told_when_it_is_back() -> None:
+    """The node sleeps while its engines do not: what they say meanwhile is read when it wakes, under its new duty."""
+
+    async def scene() -> None:
+        async with pool_of(2) as node:
+            with serving(silent) as port:
+                await probing(node, port)
+                node.pool.set_probing(off=range(16, 21))
+                await node.until(lambda: sum(s.scheduled for s in node.pool.statistics.values()) == 15, "five rest")
+                time.sleep(0.3)  # the loop stands still
+            node.pool.set_probing(off=range(1, 16))
+            node.pool.set_probing(on=range(1, 21))
+            woke = len(node.reports)
+            for _ in range(5):
+                await node.until(lambda: len({report.number for report in node.reports[woke:]}) == 20, "all are told")
+                assert {report.verdict for report in node.reports[woke:]} == {Verdict.DOWN}
+                node.pool.set_probing(on=range(1, 21))  # nothing begins anew by that: nothing of it is lost
+                woke = len(node.reports)
+
+    asyncio.run(scene())
+
+
 def test_C12_reports_of_all_engines_in_one_growing_sequence() -> None:
     async def scene() -> None:
         with serving(silent) as port:
