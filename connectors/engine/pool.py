@@ -150,8 +150,8 @@ class EnginePool:
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
-        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed. Of what begins nothing
-        is reported that was found before it did.
+        """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed. Of what
+        begins nothing is reported that was found before it did.
 
         `resumed` begin too, but another node has just probed them: their first probes spread over up to 10 s.
         """

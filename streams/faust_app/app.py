@@ -18,6 +18,7 @@ from schemas.identifiers import PARTITIONS
 from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS, SERVICE_STATES, topic_name
 from schemas.topics import group_name as group_name  # the app's id, for whoever asks after the group
 from streams.faust_app.assignor import Assignor, Led
+from streams.faust_app.group_watch import GroupListener
 from streams.faust_app.identity import NodeIdentity
 from streams.faust_app.security import credentials
 from streams.tables.replica_store import STORE_URL, Store
@@ -40,6 +41,7 @@ class AppSettings:
     cluster: str
     session_timeout_s: float
     heartbeat_s: float
+    rebalance_timeout_s: float
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
     """As `KafkaAccess` has them."""
 
@@ -60,9 +62,12 @@ class WatchbillApp(faust.App):  # type: ignore[misc]
         return super().FlowControlQueue(maxsize, clear_on_resume=False)
 
     on_led: Led | None = None
+    group_listener: GroupListener
 
 
-def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: Any, on_led: Led) -> WatchbillApp:
+def build(
+    settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: Any, on_led: Led, listener: GroupListener
+) -> WatchbillApp:
     """The app of the consumer group, not started yet; after a stall a fresh one takes its place."""
     app = WatchbillApp(
         id=group_name(settings.cluster),
@@ -82,7 +87,7 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
         table_standby_replicas=0,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_s,
-        broker_rebalance_timeout=max(settings.session_timeout_s, 3.0),
+        broker_rebalance_timeout=settings.rebalance_timeout_s,
         broker_request_timeout=10.0,
         broker_commit_interval=1.0,
         broker_max_poll_records=2_000,
@@ -102,6 +107,7 @@ def build(settings: AppSettings, identity: NodeIdentity, replica: Any, outbox: A
     app.service_replica = replica
     app.state_outbox = outbox
     app.assignor.on_led = on_led
+    app.group_listener = listener
     return app
 
 

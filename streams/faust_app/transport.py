@@ -2,8 +2,9 @@
 
 Rule: only what must differ is overridden. The driver asks the broker to hold a fetch up to 1,500 ms; every record that
 arrives on a partition of another broker connection waits behind it, which was the p99 of 1,268 ms in a trial. Nothing
-sleeps through the end of a rebalance. A fetch that a rebalance has cut off gives back what it took. Commits stay behind
-the work. And topics are created by `watchbill init` alone, so that a typing error never becomes a topic.
+sleeps through the end of a rebalance, and the lease hears what the coordinator answers. A fetch that a rebalance has
+cut off gives back what it took. Commits stay behind the work. And topics are created by `watchbill init` alone, so that
+a typing error never becomes a topic.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from mode.threads import MethodQueue
 
 from streams.faust_app.commit_trail import CommitTrail
+from streams.faust_app.group_watch import watch
 
 IDLE_WAIT_MS = 100
 """How long the broker holds a fetch while there is nothing. Shorter waits cost more than they save: at 25 ms the idle
@@ -56,9 +58,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         return self._method_queue
 
     async def on_start(self) -> None:
-        """The consumer's fetcher exists once it has started."""
+        """The consumer's fetcher and its coordinator exist once it has started."""
         await super().on_start()
-        self._ensure_consumer()._fetcher._prefetch_backoff = PREFETCH_WAIT_S
+        consumer = self._ensure_consumer()
+        consumer._fetcher._prefetch_backoff = PREFETCH_WAIT_S
+        watch(consumer._coordinator, self.consumer.app.group_listener)
 
     def hurry(self) -> None:
         """A rebalance begins. Called on another thread."""

@@ -124,9 +124,10 @@ class Folding:
             settings.cluster,
             settings.session_timeout_s,
             settings.group_heartbeat_s,
+            settings.rebalance_timeout_s,
             host.access.security,
         )
-        app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led)
+        app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led, host.lease)
         table = state_table(app, settings.cluster)
         self._store = table.data
         self.folds.use_table(table, table.data.state)

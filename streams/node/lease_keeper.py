@@ -49,7 +49,7 @@ class LeaseKeeper:
         host = self._host
         holds = host.lease.holds()
         if self._had and not holds:
-            log.warning("the lease ended: publishing stops", last_heartbeat_age_s=host.lease.age_s())
+            log.warning("the lease ended: publishing stops", **self._ages())
             host.sss.purge()
             host.bulk.purge()
         self._had = holds
@@ -68,11 +68,15 @@ class LeaseKeeper:
             self._told_s = now_s
             log.warning(
                 "still without the lease: this node acts for nobody",
-                last_heartbeat_age_s=host.lease.age_s(),
+                **self._ages(),
                 heartbeats_on_their_way=host.pulse.waiting(),
                 kafka_answers=host.replicas.answers(),
                 reading_views=self._is_resuming(),
             )
+
+    def _ages(self) -> dict[str, float | None]:
+        lease = self._host.lease
+        return {"last_heartbeat_age_s": lease.age_s(), "last_answer_of_the_group_age_s": lease.group_age_s()}
 
     async def _take_back(self) -> None:
         replicas = self._host.replicas

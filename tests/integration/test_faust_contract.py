@@ -16,6 +16,7 @@ import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.group_coordinator import CoordinatorGroupRebalance, GroupCoordinator
 from faust.assignor.client_assignment import ClientAssignment
 from faust.assignor.partition_assignor import PartitionAssignor
 from faust.events import Event
@@ -41,6 +42,7 @@ from streams.faust_app.app import (
 from streams.faust_app.assignor import Assignor
 from streams.faust_app.identity import NodeIdentity, member_of
 from streams.faust_app.transport import HURRIED_WAIT_MS, Consumer, ConsumerThread, Transport
+from streams.node.lease import Lease
 from streams.ownership.placement import place
 from streams.ownership.view import Member
 from streams.tables.replica_store import Store
@@ -114,9 +116,9 @@ def ignore(_: object) -> None:
 
 def built(node: str = "b0", on_led: Callable[[tuple[Member, ...] | None], None] = ignore) -> tuple[WatchbillApp, Any]:
     """An app that is not started, and its table."""
-    settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3)
+    settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3, 3.0)
     identity = NodeIdentity(NodeId(node), "1-abc", ("edge",))
-    app = build(settings, identity, NoReplica(), KeptOutbox(), on_led)
+    app = build(settings, identity, NoReplica(), KeptOutbox(), on_led, Lease(1.0))
     table = state_table(app, CLUSTER)
     for topic in (results_topic(app, CLUSTER), commands_topic(app, CLUSTER)):
         app.agent(topic, name=topic.get_topic_name())(_body)
@@ -197,6 +199,18 @@ async def _seek(asked: list[TP], sought: dict[TP, int]) -> dict[Any, int]:
     thread = object.__new__(ConsumerThread)
     thread._ensure_consumer = Driven
     return await thread._seek_to_committed_at_once()
+
+
+def test_the_coordinator_asks_through_what_the_lease_listens_to() -> None:
+    """A heartbeat, a join, a sync and a leave go through `_send_req`, looked up on the coordinator each time."""
+    for ask in (
+        GroupCoordinator._do_heartbeat,
+        GroupCoordinator._maybe_leave_group,
+        CoordinatorGroupRebalance.perform_group_join,
+        CoordinatorGroupRebalance._send_sync_group_request,
+    ):
+        assert "._send_req(request)" in inspect.getsource(ask)
+    assert "self._coordinator = GroupCoordinator(" in inspect.getsource(AIOKafkaConsumer.start)
 
 
 def test_committed_offsets_are_asked_for_together() -> None:

@@ -17,6 +17,7 @@ from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS, SERVICE_STATES, topic
 from streams.faust_app.app import AppSettings, WatchbillApp, build, state_table
 from streams.faust_app.assignor import Assignor
 from streams.faust_app.identity import NodeIdentity
+from streams.node.lease import Lease
 from streams.ownership.placement import place
 from streams.ownership.view import Member
 
@@ -33,9 +34,9 @@ class Cluster:
 
 
 def app_of(node: str, incarnation: str = "run1", groups: tuple[str, ...] = ()) -> WatchbillApp:
-    settings = AppSettings("127.0.0.1:1", CLUSTER, 3.0, 0.3)
+    settings = AppSettings("127.0.0.1:1", CLUSTER, 3.0, 0.3, 3.0)
     identity = NodeIdentity(NodeId(node), incarnation, groups)
-    app = build(settings, identity, None, None, lambda members: None)
+    app = build(settings, identity, None, None, lambda members: None, Lease(2.0))
     state_table(app, CLUSTER)
     return app
 

@@ -114,3 +114,85 @@ def test_heartbeats_that_never_come_back_are_forgotten() -> None:
 def test_the_clock_goes_on_in_suspend() -> None:
     before = time.clock_gettime(time.CLOCK_BOOTTIME)
     assert before <= boot_clock_s() <= time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def held(clock: Clock) -> Lease:
+    """A lease of two seconds; a join may take three."""
+    lease = Lease(2.0, clock, join_s=3.0)
+    assert beaten(lease, clock, clock.now_s + 1)
+    return lease
+
+
+def beaten(lease: Lease, clock: Clock, at_s: float) -> bool:
+    """Whether it holds at this time. Heartbeats come back all the while: by them alone it would."""
+    for step in range(int(clock.now_s * 10) + 5, int(at_s * 10), 5):
+        clock.now_s = step / 10
+        lease.sent(step)
+        lease.came_back(step)
+    clock.now_s = at_s
+    return lease.holds()
+
+
+def test_F5_who_the_group_no_longer_answers_has_no_lease_though_its_heartbeats_come_back() -> None:
+    clock = Clock(10.0)
+    lease = held(clock)
+    assert beaten(lease, clock, 30.0), "in no group yet: the heartbeat alone counts"
+    lease.group_answered(30.0)
+    assert beaten(lease, clock, 31.9)
+    assert lease.group_age_s() == clock.now_s - 30.0
+    assert not beaten(lease, clock, 32.0), "exactly its duration after the asking it is over"
+    lease.group_answered(31.9)
+    assert not lease.holds()
+    assert lease.is_back()
+    lease.resume()
+    assert lease.holds()
+    assert lease.expiries == 1
+
+
+def test_F5_an_answer_that_comes_too_late_is_not_overlooked() -> None:
+    """Nobody asked for the lease while the group was silent: what was missed meanwhile must be read all the same."""
+    clock = Clock(9.0)
+    lease = held(clock)
+    lease.group_answered(10.0)
+    for beat, at_s in enumerate((11.0, 12.5), 1000):
+        clock.now_s = at_s
+        lease.sent(beat)
+        lease.came_back(beat)
+    lease.group_answered(12.4)
+    assert not lease.holds()
+    assert lease.is_back()
+
+
+def test_F5_a_join_that_waits_for_others_keeps_the_lease_and_no_longer_than_the_group_would_wait() -> None:
+    clock = Clock(9.0)
+    lease = held(clock)
+    lease.group_answered(10.0)
+    assert beaten(lease, clock, 11.0)
+    lease.group_joining()
+    assert beaten(lease, clock, 13.9)
+    assert not beaten(lease, clock, 14.0)
+    lease.group_answered(14.0)
+    lease.resume()
+    lease.group_joining()
+    lease.group_answered(14.0)
+    assert not beaten(lease, clock, 16.0), "a join that was answered is over"
+
+
+def test_F3_F5_who_was_counted_out_has_the_lease_back_only_when_counted_in() -> None:
+    clock = Clock(9.0)
+    lease = held(clock)
+    lease.group_answered(10.0)
+    lease.group_gone()
+    assert not lease.holds()
+    lease.group_joining()
+    assert not lease.holds(), "asking to be let in gives nothing to who is out"
+    assert not lease.is_back()
+    lease.group_answered(10.0)
+    assert not lease.holds()
+    assert lease.is_back()
+    lease.group_left()
+    assert beaten(lease, clock, 10.5) is False, "still to be resumed"
+    lease.resume()
+    assert beaten(lease, clock, 40.0), "who handed over is asked for nothing more"
+    lease.group_gone()
+    assert lease.holds(), "nor told anything"
