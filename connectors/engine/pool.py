@@ -151,7 +151,7 @@ class EnginePool:
 
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
         """Begin and cease to probe bindings (M-14); what already is as asked goes on undisturbed. Of what
-        begins nothing is reported that was found before it did.
+        ceases nothing more is reported, and of what begins nothing that was found before.
 
         `resumed` begin too, but another node has just probed them: their first probes spread over up to 10 s.
         """
@@ -211,10 +211,9 @@ class EnginePool:
             self._on_reports(known)
 
     def _since_begun(self, marked: int, reports: list[RunReport]) -> list[RunReport]:
-        """Those found after their binding was last begun, by an engine that has sent this mark back."""
-        if marked == self._mark:
-            return reports
-        return [report for report in reports if self._begun.get(report.number, 0) <= marked]
+        """Those of bindings that are probed, found after they were last begun, by an engine that sent this mark."""
+        probing, begun = self._probing, self._begun
+        return [one for one in reports if one.number in probing and begun.get(one.number, 0) <= marked]
 
     def _share_out(self) -> None:
         """Tell every engine who lives."""

@@ -41,6 +41,8 @@ class Fault(Enum):
     FALSE_DOWN = "told DOWN while the target was well"
     LATE_DOWN = "the target was down, and nobody said so in time"
     LATE_UP = "the target was well again, and nobody said so in time"
+    TOLD_OLD = "a change was told that had been found before what was told already"
+    HISTORY_GAP = "a change of state stands in no line of history"
 
 
 OWNED_TWICE = frozenset({Fault.VIEW_WENT_BACK, Fault.FORKED, Fault.TWO_OWNERS})

@@ -1,7 +1,8 @@
 """States against the truth: what the targets really did, where a test or an operator knows it.
 
 Rule: a DOWN is false if the target was well at that instant and for the slack before it; a change of the target that
-lasts is to be told within the bound. What was shorter is nobody's to notice. Why by transitions and not by states: a
+lasts is to be told within the bound. What was shorter is nobody's to notice. What was found before is not told after
+what was found since: it is no longer so, by who has looked later. Why by transitions and not by states: a
 transition carries the instant of the probe that made it, whatever the record's way took.
 """
 
@@ -11,8 +12,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from schemas.identifiers import EntityId, partition_of
+from schemas.identifiers import EntityId, ViewId, partition_of
 from schemas.states import ServiceTransition, State
 from streams.audit.findings import NO_OFFSET, Breach, Fault
 
@@ -64,6 +66,7 @@ def judge(
         # In the order of telling: an owner that is back may tell by a probe that is older than what its successor told.
         told = sorted(lines[service], key=lambda line: (line.view_id, line.sequence))
         breaches += _false_downs(service, turns, told, slack_ms)
+        breaches += _told_old(service, told, slack_ms)
         found = list(_detections(service, turns, told, bound_ms, until_ms))
         detections += found
         breaches += _late(found, bound_ms)
@@ -82,6 +85,34 @@ def _false_downs(
                 f"{line.name}: DOWN by {line.owner} at {line.at_ms}, well since {turns[index].at_ms}: {line.cause.text}"
             )
             yield Breach(Fault.FALSE_DOWN, service, partition_of(service), NO_OFFSET, text, line.at_ms)
+
+
+def _told_old(service: EntityId, told: Sequence[ServiceTransition], slack_ms: int) -> Iterator[Breach]:
+    for before, line in pairwise(told):
+        if before.at_ms - line.at_ms > slack_ms:
+            text = (
+                f"{line.name}: {line.after.value} by {line.owner} as of {line.at_ms} behind "
+                f"{before.after.value} by {before.owner} as of {before.at_ms}: {line.cause.text}"
+            )
+            yield Breach(Fault.TOLD_OLD, service, partition_of(service), NO_OFFSET, text, line.at_ms)
+
+
+def gaps(transitions: Iterable[ServiceTransition]) -> Iterator[Breach]:
+    """Where a line of history does not begin with the state that the one before it ended with.
+
+    A node that was killed may have told a state and not its line: of such a log this asks too much.
+    """
+    lines: dict[EntityId, dict[tuple[ViewId, int], ServiceTransition]] = defaultdict(dict)
+    for line in transitions:
+        lines[line.entity_id][line.view_id, line.sequence] = line
+    for service, told in lines.items():
+        for before, line in pairwise(told[order] for order in sorted(told)):
+            if line.before is not before.after:
+                text = (
+                    f"{line.name}: ({line.view_id}, {line.sequence}) from {line.before.value} behind "
+                    f"({before.view_id}, {before.sequence}) to {before.after.value}"
+                )
+                yield Breach(Fault.HISTORY_GAP, service, partition_of(service), NO_OFFSET, text, line.at_ms)
 
 
 def _detections(

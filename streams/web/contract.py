@@ -15,7 +15,7 @@ from typing import Any
 
 from schemas.states import State
 from streams.web import parameters as limits
-from streams.web.guard import REQUESTS_A_S, TOLD_BYTES
+from streams.web.guard import ENTER, FORM, REQUESTS_A_S, TOLD_BYTES
 from streams.web.json_schema import NUMBER, TEXT, WHOLE, Shape, listed, maybe, named, obj, one_of, time
 from streams.web.shapes import SHAPES
 
@@ -170,12 +170,20 @@ TOLD_ERRORS = {
     429: ALWAYS[429],
     500: ALWAYS[500],
 }
+ENTER_ERRORS = {
+    400: "The form has not the one field.",
+    401: "That is not the token.",
+    **{code: TOLD_ERRORS[code] for code in (408, 411, 413)},
+    415: "It is given as a form.",
+    **{code: ALWAYS[code] for code in (421, 429, 500)},
+}
 
 
 @lru_cache(maxsize=1)
 def openapi() -> dict[str, Any]:
     """The document. Not to be changed by who reads it."""
     paths = {path: {"parameters": _place(path), "get": _read(row)} for path, row in CONTRACT.items()}
+    paths[ENTER] = {"post": _entered()}
     paths["/api/inline/{name}"] = {"parameters": _place("{name}"), "post": _told()}
     return {
         "openapi": "3.1.0",
@@ -194,7 +202,7 @@ def openapi() -> dict[str, Any]:
             "schemas": SHAPES,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "basic": {"type": "http", "scheme": "basic", "description": "The token as the password."},
+                "basic": {"type": "http", "scheme": "basic", "description": "The token as the password, unasked."},
             },
         },
     }
@@ -215,7 +223,7 @@ def _read(row: Row) -> dict[str, Any]:
     for status in row.also_at:
         answers[str(status)] = {"description": "The answer, and why it is not 200.", "content": content}
     query = [{"name": name, "in": "query", "schema": shape} for name, shape in row.takes.items()]
-    return {"summary": row.summary, "parameters": query, "responses": answers}
+    return {"summary": row.summary, "parameters": query, "responses": _with_page(answers)}
 
 
 def _told() -> dict[str, Any]:
@@ -230,6 +238,24 @@ def _told() -> dict[str, Any]:
             **{str(status): _error(text) for status, text in TOLD_ERRORS.items()},
         },
     }
+
+
+def _entered() -> dict[str, Any]:
+    """The one address at which a person gives the token."""
+    form = {"type": "object", "properties": {"token": PATH_NAME}, "required": ["token"], "additionalProperties": False}
+    answers = {str(status): _error(text) for status, text in ENTER_ERRORS.items()}
+    return {
+        "summary": "Give the token once, as the form of a page does; a cookie opens what is read from then on.",
+        "security": [],
+        "requestBody": {"required": True, "content": {FORM: {"schema": form}}},
+        "responses": {"303": {"description": "Let in: go to the dashboard."}, **_with_page(answers)},
+    }
+
+
+def _with_page(answers: dict[str, Any]) -> dict[str, Any]:
+    """Who asks for HTML is asked for the token on a page."""
+    answers["401"]["content"]["text/html"] = {"schema": TEXT}
+    return answers
 
 
 def _error(text: str) -> dict[str, Any]:

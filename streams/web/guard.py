@@ -4,8 +4,9 @@ Rule: this machine only, or whoever shows the token; and only GET and HEAD witho
 which passive monitors are told of traffic; there only a program may write, never a page that a browser shows, and with
 the token where one is set. A browser is no friend by itself: a page from elsewhere can point its own name at this
 address (DNS rebinding), so the Host header must name what is served; the port may differ, as behind a tunnel. Answers
-cannot be framed, stored, sniffed or run as script. The token is also taken as the password of HTTP's basic
-authentication: that is what a browser can ask a person for, and sends with every request of a page by itself.
+cannot be framed, stored, sniffed or run as script. A browser shows a pass instead of the token (`entrance`): a cookie,
+which it sends with every request of a page by itself; it opens what is read, and tells nothing. From a program the
+token is also taken as the password of HTTP's basic authentication, but is not asked for in that way.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
+from hmac import digest as keyed_digest
 from ipaddress import ip_address
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -36,6 +38,10 @@ TOLD_BYTES = 4096
 """The longest body there."""
 TOKEN_CHARACTERS = 16
 """A shorter token could be guessed."""
+
+FORM = "application/x-www-form-urlencoded"
+ENTER = "/enter"
+"""Where the form of a page gives the token."""
 
 REQUESTS_A_S = 500.0
 REQUESTS_AT_ONCE = 1_000
@@ -116,12 +122,12 @@ def read_problem(headers: Headers, door: Door) -> tuple[int, str] | None:
     """Why a page may not be read, as (HTTP status, text); None if it may. On this machine anyone may."""
     if not door.is_open or _shows(headers, door.token or ""):
         return None
-    return 401, f"{UNKNOWN_ASKER}, or as the password of basic authentication"
+    return 401, UNKNOWN_ASKER
 
 
 def methods_of(path: str) -> tuple[str, ...]:
     """What may be done at an address."""
-    return ("POST",) if path.startswith(INLINE) else METHODS
+    return ("POST",) if path == ENTER or path.startswith(INLINE) else METHODS
 
 
 def write_problem(headers: Headers, length: int | None, token: str | None) -> tuple[int, str] | None:
@@ -133,8 +139,26 @@ def write_problem(headers: Headers, length: int | None, token: str | None) -> tu
         return 403, "no page in a browser may tell this node anything: send it from a program"
     if token is not None and not _is_bearer(headers, token):
         return 401, UNKNOWN_ASKER
-    if headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-        return 415, "tell it in JSON: send Content-Type: application/json"
+    return _body_problem(headers, length, "application/json")
+
+
+def entry_problem(headers: Headers, length: int | None) -> tuple[int, str] | None:
+    """Why no token may be given in this way, as (HTTP status, text). Anybody may try."""
+    return _body_problem(headers, length, FORM)
+
+
+def pass_of(token: str) -> tuple[str, str]:
+    """The name and value of the cookie that stands for a token, and from which it cannot be worked out.
+
+    Another token has another name: a browser sends a host's cookies to each of its ports.
+    """
+    name, value = (keyed_digest(token.encode(), b"watchbill " + use, "sha256").hex() for use in (b"name", b"pass"))
+    return f"watchbill-{name[:8]}", value
+
+
+def _body_problem(headers: Headers, length: int | None, wanted: str) -> tuple[int, str] | None:
+    if headers.get("Content-Type", "").partition(";")[0].strip().lower() != wanted:
+        return 415, f"send Content-Type: {wanted}"
     if length is None:
         return 411, "send Content-Length: what is told here is short and known"
     if length > TOLD_BYTES:
@@ -147,7 +171,7 @@ def _is_bearer(headers: Headers, token: str) -> bool:
 
 
 def _shows(headers: Headers, token: str) -> bool:
-    if _is_bearer(headers, token):
+    if _is_bearer(headers, token) or _has_pass(headers, token):
         return True
     scheme, _, given = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
@@ -157,6 +181,14 @@ def _shows(headers: Headers, token: str) -> bool:
     except ValueError:
         return False
     return compare_digest(password, token.encode())
+
+
+def _has_pass(headers: Headers, token: str) -> bool:
+    name, value = pass_of(token)
+    given = [each.strip().partition("=") for each in headers.get("Cookie", "").split(";")]
+    return any(
+        each == name and compare_digest(what.encode(errors="replace"), value.encode()) for each, _, what in given
+    )
 
 
 def _is_address(name: str) -> bool:

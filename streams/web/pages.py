@@ -28,15 +28,18 @@ from streams.web.choosing import best_page
 from streams.web.cluster import nodes_page, views_page
 from streams.web.contract import openapi
 from streams.web.encoding import encode_answer
+from streams.web.entrance import POLICY, enter, shows_pages, token_page
 from streams.web.feed import CLIENTS, Feed, Full
 from streams.web.files import File, dashboard_files
 from streams.web.guard import (
+    ENTER,
     HEADERS,
     INLINE,
     METHODS,
     REQUESTS_A_S,
     Door,
     Rate,
+    entry_problem,
     host_problem,
     methods_of,
     read_problem,
@@ -81,8 +84,6 @@ PAGES: dict[str, Callable[..., Answer]] = {
 EVENTS = "/api/events"
 ADDRESSES = ", ".join(["/", *(path.replace(":.+", "") for path in PAGES), EVENTS, "/healthz", "/metrics"])
 
-READ_SCHEMES = ('Basic realm="watchbill", charset="UTF-8"', "Bearer")
-
 Body = tuple[int, bytes]
 Result = TypeVar("Result")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -101,6 +102,7 @@ def attach(app: Any, source: Source, door: Door) -> None:
     for path, page in PAGES.items():
         app.page(path, name=path)(_json_view(source, worker, page))
     app.page(f"{INLINE}{{name:.+}}", name="inline")(_inline_view(source))
+    app.page(ENTER, name="enter")(_enter_view(door))
     feed = Feed(source, worker.must_run)
     app.page(EVENTS, name="events")(_events_view(feed))
     for path, file in dashboard_files().items():
@@ -213,6 +215,23 @@ def _inline_view(source: Source) -> type[View]:
     return InlineView
 
 
+def _enter_view(door: Door) -> type[View]:
+    """On the loop: one comparison."""
+
+    class EnterView(View):  # type: ignore[misc]
+        async def post(self, request: web.Request) -> web.Response:
+            async with asyncio.timeout(BODY_S):
+                entry = enter(await request.read(), door)
+            if entry.problem is not None:
+                return _unfit(request, *entry.problem, wrong=True)
+            response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "./"})
+            if entry.cookie is not None:
+                response.headers["Set-Cookie"] = entry.cookie
+            return response
+
+    return EnterView
+
+
 def _metrics_view(source: Source, worker: Worker) -> Callable[..., Any]:
     async def view(_self: Any, request: web.Request) -> web.Response:
         wrong = no_parameters(_pairs(request))
@@ -257,15 +276,25 @@ def _refusal(request: web.Request, door: Door) -> web.Response | None:
         unfit = read_problem(request.headers, door)
         if unfit is None and request.body_exists:
             unfit = 413, "no page takes a body"
+    elif request.path == ENTER:
+        unfit = entry_problem(request.headers, request.content_length)
     else:
         unfit = write_problem(request.headers, request.content_length, door.token)
-    if unfit is None:
-        return None
-    response = _answer(failure(*unfit))
-    if response.status == HTTPStatus.UNAUTHORIZED:
-        schemes = READ_SCHEMES if methods is METHODS else ("Bearer",)
-        response.headers.extend([("WWW-Authenticate", scheme) for scheme in schemes])
-    return _closing(response)
+    return None if unfit is None else _closing(_unfit(request, *unfit))
+
+
+def _unfit(request: web.Request, status: int, text: str, *, wrong: bool = False) -> web.Response:
+    """A refusal. A person who lacks the token is asked for it; `wrong`: another one was given."""
+    if status != HTTPStatus.UNAUTHORIZED:
+        return _answer(failure(status, text))
+    if shows_pages(request.headers.get("Accept", "")):
+        body = token_page(request.raw_path.partition("?")[0], wrong=wrong)
+        response = web.Response(status=status, body=body, content_type="text/html", charset="utf-8")
+        response.headers["Content-Security-Policy"] = POLICY
+    else:
+        response = _answer(failure(status, text))
+    response.headers["WWW-Authenticate"] = "Bearer"
+    return response
 
 
 async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:

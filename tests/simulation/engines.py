@@ -1,8 +1,8 @@
 """Engines and targets: who is probed when, and what the target says, as its timeline has it.
 
 Rule: runs and instants are the product's (`RunLength`, `first_due_ms`); only the socket is missing. Engines are
-processes of their own: a blocked loop does not stop them, their reports wait. A target that a node cannot reach times
-out there and there alone.
+processes of their own: a blocked loop does not stop them, nor need what stops the node; their reports wait. A target
+that a node cannot reach times out there and there alone.
 """
 
 from __future__ import annotations
@@ -67,16 +67,34 @@ class _Unsent:
     asked: bool = False
 
 
+class EngineProcess:
+    """Engines of a machine, as events have them."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def perform(self, handle: Handle) -> None:
+        machine = self._machine
+        if machine.alive and machine.frozen and not machine.engines_go_on:
+            machine.wait(handle)
+        elif machine.alive:
+            machine.enter(handle.call, *handle.arguments)
+
+
 class SimEngines:
-    """`EnginePool`: the methods that a node calls. `targets` is set on the class by the run."""
+    """`EnginePool`: the methods that a node calls. `targets`, and `late_s` if its loop is to be slow to come to them,
+    are set on the class by the run.
+    """
 
     targets: Targets
+    late_s: float = 0.0
     passive: Any = None
 
     def __init__(
         self, engines: int, on_reports: Callable[[list[RunReport]], None], on_lost: Any, *, targets: Any, scripts: Any
     ) -> None:
         self.machine = Machine.current
+        self._process = EngineProcess(self.machine)
         self._on_reports = on_reports
         self._table: dict[int, _Entry] = {}
         self._sequence = 0
@@ -120,6 +138,8 @@ class SimEngines:
                 if entry is None or entry.probing is probing:
                     continue
                 self._switch(entry, probing, False)
+                if probing:
+                    self._unsent.reports = [one for one in self._unsent.reports if one.number != number]
                 if probing and self._running:
                     self._begin(entry, within_ms)
 
@@ -147,7 +167,7 @@ class SimEngines:
     def _begin(self, entry: _Entry, within_ms: int) -> None:
         world = self.machine.world
         due_ms = first_due_ms(0, entry.binding.interval_ms, entry.spread, within_ms)
-        entry.due = world.at(due_ms / 1000, self._probe, entry, machine=self.machine)
+        entry.due = world.at(due_ms / 1000, self._probe, entry, machine=self._process)
 
     def _probe(self, entry: _Entry) -> None:
         binding, machine = entry.binding, self.machine
@@ -158,7 +178,7 @@ class SimEngines:
             self._report(reports)
         down = binding.down_time_ms > binding.interval_ms and entry.downs >= (binding.down_after or binding.window)
         wait_ms = binding.down_time_ms if down else binding.interval_ms
-        entry.due = machine.world.at(wait_ms / 1000, self._probe, entry, machine=machine)
+        entry.due = machine.world.at(wait_ms / 1000, self._probe, entry, machine=self._process)
 
     def _report(self, reports: list[RunReport]) -> None:
         for report in reports:
@@ -167,11 +187,20 @@ class SimEngines:
             self._unsent.reports.append(replace(report, sequence=self._sequence, run=run))
         if not self._unsent.asked:
             self._unsent.asked = True
-            self.machine.loop.call_soon_threadsafe(self._tell)
+            self.machine.loop.call_soon_threadsafe(self._read)
+
+    def _read(self) -> None:
+        """The loop comes to the engines' socket: at once, or after other things where it has slept."""
+        if self.late_s:
+            self.machine.loop.call_later(self.machine.world.between(0, self.late_s), self._tell)
+        else:
+            self._tell()
 
     def _tell(self) -> None:
         reports, self._unsent = self._unsent.reports, _Unsent()
-        self._on_reports(reports)
+        known = [one for one in reports if (entry := self._table.get(one.number)) is not None and entry.probing]
+        if known:
+            self._on_reports(known)
 
     def _all_off(self) -> None:
         self._running = False

@@ -59,6 +59,7 @@ def _pause(simulation: Simulation, step: Step) -> None:
         return
     machine, expired = node.machine, simulation.world.counted["session expired"]
     machine.freeze()
+    machine.engines_go_on = step.fault == "asleep"
     simulation.coordinator.silent(machine)
 
     def wake() -> None:
@@ -281,6 +282,7 @@ FAULTS: dict[str, Callable[[Simulation, Step], None]] = {
     "join slowly": _join_slowly,
     "pause": _pause,
     "suspend": _pause,
+    "asleep": _pause,
     "cut": _cut,
     "cut out": _cut,
     "cut in": _cut,

@@ -22,9 +22,11 @@ from streams.folding.service import ServiceFold
 from streams.node import joining, views, watches
 from streams.node.folding import Folding
 from streams.node.lease import Lease
+from streams.node.results import ResultPublisher
 from streams.ownership.handover import RESTING, Duty, hand_over
 from streams.ownership.view import ProposedView, RefusalReason, Refused, View, accept
 from streams.tables.outbox import Outbox
+from tests.simulation.schedule import WOKEN_FROM
 
 Row = tuple[Any, str, Any]
 
@@ -93,6 +95,16 @@ def _mutation(owner: Any, name: str, instead: Any, *found_by: str, first: int = 
     return Mutation(((owner, name, instead),), frozenset(found_by), first)
 
 
+_drop_except = Outbox.drop_except
+
+
+def drop_history_as_well(self: Outbox, partitions: Any) -> int:
+    """Whatever became of the states whose lines they are."""
+    dropped = _drop_except(self, partitions)
+    self._history.clear()
+    return dropped
+
+
 _adopt = ServiceFold._adopt
 
 
@@ -122,5 +134,11 @@ MUTATIONS: dict[str, Mutation] = {
     "precedence off": _mutation(StateMap, "apply", last_offset_wins, "S-10", "U-5"),
     "break before make": _mutation(watches, "hand_over", break_before_make, "T5"),
     "owners declare nothing": _mutation(ServiceFold, "_adopt", adopt_in_silence, "LATE_OWNER", "O-4"),
+    "what was found before a loss is told after it": _mutation(
+        ResultPublisher, "forget", lambda *_: None, "TOLD_OLD", first=WOKEN_FROM + 60
+    ),
+    "history goes with what may have arrived": _mutation(
+        Outbox, "drop_except", drop_history_as_well, "HISTORY_GAP", first=WOKEN_FROM + 600
+    ),
     "drop at loss off": _mutation(Outbox, "drop_except", lambda *_: 0, "FORKED", "VIEW_WENT_BACK", first=500),
 }

@@ -23,7 +23,7 @@ from tests.simulation.codec import Memory
 from tests.simulation.engines import SimEngines, Targets
 from tests.simulation.group import Coordinator
 from tests.simulation.node import SimNode
-from tests.simulation.schedule import GROUPS, ORDERLY, Schedule, Step
+from tests.simulation.schedule import GROUPS, ORDERLY, WOKEN, Schedule, Step
 from tests.simulation.world import Machine, World
 
 Fault = Callable[["Simulation", Step], None]
@@ -61,6 +61,7 @@ class Simulation:
         """Configured services, by name, and their ports; the names that commands go by."""
         SimProducer.broker = SimReader.broker = SimEnds.broker = self.broker
         SimApp.coordinator, SimEngines.targets = self.coordinator, self.targets
+        SimEngines.late_s = 0.05 if schedule.kind == WOKEN else 0.0
 
     def begin(self) -> None:
         """The configuration, the nodes one after the other, and every step in its time."""

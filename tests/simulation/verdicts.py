@@ -19,7 +19,7 @@ from streams.audit.findings import Bounds, Fault, StateRecord
 from streams.audit.past_config import past_config
 from streams.audit.promise import Audit, audit, is_effective
 from streams.audit.reigns import owner_in
-from streams.audit.truth import Turn, judge
+from streams.audit.truth import Turn, gaps, judge
 from streams.folding.config.fold import fold_log
 from streams.ownership.owner import OwnerKind
 from tests.simulation.checks import Checks
@@ -54,7 +54,7 @@ class Verdicts:
         self._one_configuration()
         self._log_keeps_the_promise(self._audited())
         self._readers_agree()
-        self._nobody_was_told_down_wrongly()
+        self._history_is_whole_and_true()
 
     def _nothing_broke(self) -> None:
         """What an agent's body keeps from Faust is an exception all the same."""
@@ -173,16 +173,17 @@ class Verdicts:
                 keys = sorted(key for key in values.keys() | told.keys() if values.get(key) != told.get(key))
                 self.breach("U-5", f"{node.machine.name} differs from the topic in {keys}")
 
-    def _nobody_was_told_down_wrongly(self) -> None:
-        """No DOWN of a target that was well, unless its prober could not reach it or has a wrong clock."""
+    def _history_is_whole_and_true(self) -> None:
+        """Every change has its line; none tells DOWN of a target that was well, or what was found before what had been
+        told already, unless its prober could not reach it or has a wrong clock.
+        """
+        records = self.simulation.broker.history[named(SERVICE_TRANSITIONS)]
+        lines = [line for record in records if (line := self.checks.decoded(ServiceTransition, record)) is not None]
+        for breach in gaps(lines):
+            self.breach(breach.fault.name, breach.text)
         if self.world.counted["probe cut off"] or self.world.counted["fault wall clock"]:
             return
         ports: dict[EntityId, set[int]] = {}
-        lines: list[ServiceTransition] = []
-        for record in self.simulation.broker.history[named(SERVICE_TRANSITIONS)]:
-            line = self.checks.decoded(ServiceTransition, record)
-            if line is not None:
-                lines.append(line)
         for node in self.living:
             for service, monitored in node.monitoring.inventory.services.items():
                 ports.setdefault(service, set()).add(monitored.port)

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 EPOCH_MS = 1_700_000_000_000
 POLL_S = 0.005
@@ -28,7 +28,7 @@ class Handle:
     __slots__ = ("arguments", "at_s", "call", "dropped", "machine", "on_loop")
 
     def __init__(
-        self, at_s: float, machine: Machine | None, on_loop: bool, call: Callable[..., Any], arguments: Any
+        self, at_s: float, machine: Process | None, on_loop: bool, call: Callable[..., Any], arguments: Any
     ) -> None:
         self.at_s, self.machine, self.on_loop, self.call, self.arguments = at_s, machine, on_loop, call, arguments
         self.dropped = False
@@ -38,6 +38,12 @@ class Handle:
 
     def cancelled(self) -> bool:
         return self.dropped
+
+
+class Process(Protocol):
+    """What an event may belong to."""
+
+    def perform(self, handle: Handle) -> None: ...
 
 
 class World:
@@ -56,7 +62,7 @@ class World:
         self._queue: list[tuple[float, int, Handle]] = []
         self._number = 0
 
-    def at(self, delay_s: float, call: Callable[..., Any], *arguments: Any, machine: Machine | None = None) -> Handle:
+    def at(self, delay_s: float, call: Callable[..., Any], *arguments: Any, machine: Process | None = None) -> Handle:
         """An event in a while, on a machine's threads or on nobody's."""
         handle = Handle(self.now_s + delay_s, machine, False, call, arguments)
         self.push(handle)
@@ -117,6 +123,8 @@ class Machine:
         self.slept_s = 0.0
         """How long the machine was suspended: monotonic time stands still then."""
         self.frozen_count = 0
+        self.engines_go_on = False
+        """While it is stopped: its engines are processes of their own."""
         self.replay_s = 0.0
         """How long a fetch of the replay takes besides."""
         self.loop = SimLoop(self)
@@ -130,7 +138,7 @@ class Machine:
         if not self.alive:
             return
         if self.frozen or (self.blocked and handle.on_loop):
-            self._waiting.append(handle)
+            self.wait(handle)
             return
         if Machine.current is not self:
             Machine.current = self
@@ -139,6 +147,10 @@ class Machine:
             handle.call(*handle.arguments)
         except Exception as fault:
             self.fail(f"{type(fault).__name__}: {fault}", fault)
+
+    def wait(self, handle: Handle) -> None:
+        """Keep an event until it goes on."""
+        self._waiting.append(handle)
 
     def enter(self, call: Callable[..., Any], *arguments: Any) -> Any:
         """Run code of this machine, out of its turn."""
@@ -166,7 +178,7 @@ class Machine:
 
     def go_on(self) -> None:
         """SIGCONT, or the loop's blockade is over."""
-        self.frozen = self.blocked = False
+        self.frozen = self.blocked = self.engines_go_on = False
         waiting, self._waiting = self._waiting, []
         for handle in waiting:
             if not handle.dropped:

@@ -1,7 +1,8 @@
 // The connection to the node: server-sent events into the store, and the page's own watch over it.
 //
 // Rule: a browser comes back by itself after a break; one that was refused (a full node, an end of the node) does not,
-// so the feed opens anew. Silence counts as a break: a pulse is due every second.
+// so the feed opens anew. Silence counts as a break: a pulse is due every second. An event source does not say why it
+// was refused; the same question once more does, and of a token that no longer holds the page must tell.
 
 const SILENT_MS = 3500;
 const AGAIN_MS = 1500;
@@ -29,8 +30,19 @@ export class Feed {
     on("pulse", (body) => this.#store.beat(body));
     source.addEventListener("error", () => {
       this.#store.setLive(false);
-      if (source.readyState === EventSource.CLOSED) this.#later();
+      if (source.readyState !== EventSource.CLOSED) return;
+      this.#later();
+      this.#askWhy();
     });
+  }
+
+  async #askWhy() {
+    try {
+      const { status } = await fetch("api/events", { method: "HEAD" });
+      this.#store.setBarred(status === 401);
+    } catch {
+      this.#store.setBarred(false); // nobody answers: that is no refusal
+    }
   }
 
   #look() {

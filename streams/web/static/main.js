@@ -43,7 +43,7 @@ function show() {
 
 // Who tells, under which view, how old: and, if something is wrong with that, so that nobody can overlook it.
 function tellWho() {
-  const { pulse, live, heardAt } = store;
+  const { pulse, live, barred, heardAt } = store;
   if (pulse === null) {
     say(part("teller"), "connecting…");
     return;
@@ -52,7 +52,8 @@ function tellWho() {
   say(part("teller"), parts.join(" · "));
   part("teller").className = `teller ${live && pulse.kafka.connected ? "is-live" : "is-old"}`;
   const alarms = [];
-  if (!live) alarms.push(`No word from ${pulse.node_id} since ${clock(heardAt + store.skewMs)}, ${age(Date.now() - heardAt)} ago: what you see is as old as that. Trying again.`);
+  if (!live && barred) alarms.push(`${pulse.node_id} wants another token than this browser gave: reload this page, which asks for it. What you see is of ${clock(heardAt + store.skewMs)}, ${age(Date.now() - heardAt)} ago.`);
+  else if (!live) alarms.push(`No word from ${pulse.node_id} since ${clock(heardAt + store.skewMs)}, ${age(Date.now() - heardAt)} ago: what you see is as old as that. Trying again.`);
   else if (!pulse.kafka.connected || (pulse.states_age_s ?? Infinity) > OLD_S) alarms.push(...away(pulse));
   if (live) alarms.push(...pulse.reasons.filter((reason) => !reason.startsWith("Kafka has not answered")));
   document.body.classList.toggle("stale", !live || !pulse.kafka.connected);

@@ -7,6 +7,7 @@ export class Store extends EventTarget {
   rows = new Map();
   pulse = null;
   live = false;
+  barred = false; // the node wants another token than this browser gave
   heardAt = null; // of this browser's clock
   skewMs = 0; // the node's clock minus this one's
   #gathering = null;
@@ -49,7 +50,13 @@ export class Store extends EventTarget {
     this.#tell("pulse", body);
   }
 
+  setBarred(barred) {
+    this.barred = barred;
+    this.#tell("live", this.live);
+  }
+
   setLive(live) {
+    if (live) this.barred = false;
     if (this.live === live) return;
     this.live = live;
     this.#tell("live", live);

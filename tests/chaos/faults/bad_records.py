@@ -74,8 +74,9 @@ def replayed(world: World, tally: Tally) -> None:
     wait_until(world.all_repaired, SETTLED_S, "the good records stand last again")
     tally.took_effect(f"{written} old records written again, doubled and out of order, on {len(REPLAYED)} topics")
     after = {name: world.cluster.states.by_name(name) for name in world.names}
-    different = [name for name in world.names if told_of(before[name]) != told_of(after[name])]
-    tally.require(not different, f"states differ: {different[:1]}: {[before[n] for n in different[:1]]}, now {after}")
+    pairs = [(told_of(before[name]), told_of(after[name]), before[name], after[name]) for name in world.names]
+    different = [pair for pair in pairs if pair[0] != pair[1]]
+    tally.require(not different, f"states differ: {different[:1]}")
     made = [line for line in history(world) if line not in lines]
     tally.require(not made, f"history was made: {made[:3]}")
     tally.require(world.cluster.control.entities() == entities, "the configuration differs")

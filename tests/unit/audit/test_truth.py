@@ -7,7 +7,7 @@ from dataclasses import replace
 from schemas.identifiers import NodeId, ViewId
 from schemas.states import Cause, CauseKind, ServiceTransition, State
 from streams.audit.findings import Fault
-from streams.audit.truth import Judgement, Turn, judge
+from streams.audit.truth import Judgement, Turn, gaps, judge
 from tests.unit.audit.builders import WEB
 
 TRUTH = {WEB: (Turn(0, True), Turn(10_000, False), Turn(20_000, True))}
@@ -60,3 +60,17 @@ def test_what_was_told_last_counts_though_its_probe_was_the_earlier_one() -> Non
     back = replace(line(10_300, State.UP), view_id=ViewId(2), sequence=2)
     found = judge(truth, (GOOD[0], down, back), bound_ms=1_000, slack_ms=300, until_ms=30_000)
     assert faults(found) == []
+
+
+def test_F3_what_was_found_long_before_is_not_told_again() -> None:
+    old = replace(line(9_000, State.UP), view_id=ViewId(1), sequence=30_000)
+    assert faults(told(*GOOD[:2], old, replace(GOOD[2], view_id=ViewId(2)))) == [Fault.TOLD_OLD]
+    late = replace(line(10_100, State.UP), view_id=ViewId(1), sequence=30_000)
+    assert faults(told(*GOOD[:2], late, replace(GOOD[2], view_id=ViewId(2)))) == [], "two nodes' probes cross"
+
+
+def test_a_change_without_its_line_is_a_gap_and_a_line_that_stands_twice_is_none() -> None:
+    assert list(gaps([GOOD[1], *GOOD, GOOD[2]])) == []
+    (gap,) = gaps([GOOD[0], GOOD[2]])
+    assert (gap.fault, gap.entity_id) == (Fault.HISTORY_GAP, WEB)
+    assert "from DOWN behind" in gap.text
