@@ -40,12 +40,13 @@ def wait_until(condition: Callable[[], bool], deadline_s: float, what: str) -> f
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How a node's process is started where not just as an operator would: behind a command that ends in running it
-    (`ip netns exec …`), from an entry of the caller's own, with more environment (a library preloaded).
+    (`ip netns exec …`), from an entry of the caller's own, with more environment (a library preloaded) or options.
     """
 
     prefix: tuple[str, ...] = ()
     module: str = "streams.cli.main"
     environment: Mapping[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
 
 
 AS_AN_OPERATOR = Launch()
@@ -138,7 +139,7 @@ def start_node(
         arguments += ["--web", f"127.0.0.1:{web_port}"]
     for group in node_groups:
         arguments += ["--node-group", group]
-    arguments += options
+    arguments += [*launch.options, *options]
     with log_path.open("ab") as log:
         process = subprocess.Popen(
             arguments,

@@ -17,7 +17,7 @@ from typing import Any
 from connectors.config.producer import ConfigProducer
 from connectors.kafka import KafkaAccess, OwnProducer
 from connectors.replica.control import ControlReplica
-from infra.cluster.nodes import Nodes
+from infra.cluster.nodes import Launch, Nodes
 from infra.kafka.broker import Broker
 from infra.topics import init
 from schemas.codec import encode
@@ -47,6 +47,7 @@ class Site:
     nodes: Nodes
     urls: tuple[str, ...]
     targets: dict[str, Target]
+    token: str | None = None
 
     @property
     def url(self) -> str:
@@ -55,7 +56,9 @@ class Site:
 
     def ask(self, path: str, node: int = 0) -> dict[str, Any]:
         """A page of JSON."""
-        with urllib.request.urlopen(f"{self.urls[node]}{path}", timeout=10) as response:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        asked = urllib.request.Request(f"{self.urls[node]}{path}", headers=headers)
+        with urllib.request.urlopen(asked, timeout=10) as response:
             return json.loads(response.read())  # type: ignore[no-any-return]
 
     def state(self, name: str) -> str:
@@ -76,9 +79,12 @@ class Site:
 
 @contextmanager
 def running_site(
-    folder: Path, names: tuple[str, ...] = NAMES, node_ids: tuple[str, ...] = ("b0", "b1")
+    folder: Path,
+    names: tuple[str, ...] = NAMES,
+    node_ids: tuple[str, ...] = ("b0", "b1"),
+    token: str | None = None,
 ) -> Iterator[Site]:
-    """Everything UP when the block begins. Ends with it."""
+    """Everything UP when the block begins. Ends with it. With a token, the nodes' doors are open, and want it."""
     ports = [unused_port() for _ in node_ids]
     with (
         Broker.start(folder / "kafka") as broker,
@@ -87,16 +93,25 @@ def running_site(
     ):
         init(broker.bootstrap, CLUSTER)
         with ControlReplica(broker.bootstrap, CLUSTER) as control:
-            nodes.start(*node_ids, web_ports=ports)
+            if token is not None:
+                nodes.launches |= {
+                    NodeId(one): open_door(port, token) for one, port in zip(node_ids, ports, strict=True)
+                }
+            nodes.start(*node_ids, web_ports=ports if token is None else ())
             nodes.wait_serving(control, node_ids, READY_S)
         targets = {name: farm.target() for name in names}
         write_past(broker.bootstrap, names)
         with ConfigProducer(broker.bootstrap, CLUSTER) as config:
             result = config.send(configured(targets), "test", deadline_s=READY_S)
         assert result.accepted, result.rejections
-        site = Site(broker, nodes, tuple(f"http://127.0.0.1:{port}/" for port in ports), targets)
+        site = Site(broker, nodes, tuple(f"http://127.0.0.1:{port}/" for port in ports), targets, token)
         site.heal()
         yield site
+
+
+def open_door(port: int, token: str) -> Launch:
+    """A node whose pages others than this machine can reach, who must show the token."""
+    return Launch(environment={"WATCHBILL_WEB_TOKEN": token}, options=("--web", f"0.0.0.0:{port}"))
 
 
 def configured(targets: dict[str, Target]) -> list[Operation]:

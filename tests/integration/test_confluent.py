@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,10 +40,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 class Others:
     """A consumer as others write it: nothing of Watchbill's in it but the topic's name."""
 
-    def __init__(self, bootstrap: str, topic: str, registry: str) -> None:
+    def __init__(self, bootstrap: str, topic: str, registry: str, login: Mapping[str, str] | None = None) -> None:
         self.read: dict[str, dict[str, Any] | None] = {}
         self.ids: set[int] = set()
-        self._decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+        self._decode = AvroDeserializer(SchemaRegistryClient({"url": registry, **(login or {})}))
         self._consumer = Consumer(
             {"bootstrap.servers": bootstrap, "group.id": f"others-{topic}", "auto.offset.reset": "earliest"}
         )
@@ -66,10 +67,17 @@ class Others:
 
 
 @contextmanager
-def feeding(bootstrap: str, cluster: str, registry: str, log_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+def feeding(
+    bootstrap: str, cluster: str, registry: str, log_path: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     words = ["feed", "confluent", "--bootstrap", bootstrap, "--cluster", cluster, "--registry", registry]
     with log_path.open("ab") as log:
-        process = subprocess.Popen([sys.executable, "-m", "streams.cli.main", *words], stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streams.cli.main", *words],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **(environment or {})},
+        )
     try:
         yield process
     finally:

@@ -21,7 +21,7 @@ from connectors.engine.runs import RunReport
 from schemas.probes import Verdict
 from tests.unit.engine.harness import binding
 from tests.unit.engine.servers import serving, silent
-from tests.waiting import wait_until
+from tests.waiting import let_pass, wait_until
 
 
 class Node:
@@ -87,7 +87,7 @@ def test_F3_what_engines_found_before_a_service_was_lost_is_not_told_when_it_is_
                 await probing(node, port)
                 node.pool.set_probing(off=range(16, 21))
                 await node.until(lambda: sum(s.scheduled for s in node.pool.statistics.values()) == 15, "five rest")
-                time.sleep(0.3)  # noqa: ASYNC251 - the loop stands still
+                let_pass(0.3)  # the loop stands still
             node.pool.set_probing(off=range(1, 16))
             node.pool.set_probing(on=range(1, 21))
             node.reports.clear()

@@ -48,7 +48,7 @@ def test_every_page_wants_the_token_where_others_can_knock() -> None:
             status, headers, body = await ask(path)
             assert status == 401, path
             assert json.loads(body)["error"].startswith("this node wants its token: ")
-            assert headers["WWW-Authenticate"].startswith("Basic ")
+            assert headers["WWW-Authenticate"] == "Bearer", "a browser would open a dialog for Basic"
         for wrong in (
             {"Authorization": "Bearer wrong"},
             basic("wrong"),
