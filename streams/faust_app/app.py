@@ -41,7 +41,6 @@ class AppSettings:
     cluster: str
     session_timeout_s: float
     heartbeat_s: float
-    rebalance_timeout_s: float
     security: Mapping[str, str] = field(default_factory=dict, repr=False)
     """As `KafkaAccess` has them."""
 
@@ -87,7 +86,7 @@ def build(
         table_standby_replicas=0,
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.heartbeat_s,
-        broker_rebalance_timeout=settings.rebalance_timeout_s,
+        broker_rebalance_timeout=max(settings.session_timeout_s, 3.0),
         broker_request_timeout=10.0,
         broker_commit_interval=1.0,
         broker_max_poll_records=2_000,

@@ -2,9 +2,9 @@
 
 Rule: a node whose own records reach Kafka can still be cut off from the group, for these are two connections; where one
 loses packets the group gives the partitions to others while the node's heartbeats come back as ever. So the answers to
-what a member asks of the coordinator are noted, each from when it was *asked*. A join waits for the other members and
-is answered when they are there: while it is under way the coordinator waits as well, for no longer than it told it
-would. A member that left has handed over; it is asked for nothing any more.
+what a member asks of the coordinator are noted, each from when it was *asked*: an answer may have been long on its way.
+A join is told of as it is sent, too, for it is answered when all others have joined. A member whose leave was heard
+hands over; it is asked for nothing any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from aiokafka.protocol.group import HeartbeatRequest, JoinGroupRequest, LeaveGro
 
 COUNTED_IN = (NoError.errno, RebalanceInProgressError.errno)
 COUNTED_OUT = (UnknownMemberIdError.errno, IllegalGenerationError.errno)
-ANSWERED = (HeartbeatRequest, SyncGroupRequest)
+ANSWERED = (HeartbeatRequest, JoinGroupRequest, SyncGroupRequest)
 
 Send = Callable[[Any], Awaitable[Any]]
 
@@ -43,19 +43,18 @@ def watch(coordinator: Any, listener: GroupListener) -> None:
 
 def _watched(send: Send, listener: GroupListener) -> Send:
     async def watched(request: Any) -> Any:
-        if isinstance(request, LeaveGroupRequest):
-            listener.group_left()
-        joins = isinstance(request, JoinGroupRequest)
-        if joins:
+        if isinstance(request, JoinGroupRequest):
             listener.group_joining()
         asked_s = listener.now_s()
         response = await send(request)
-        if not (joins or isinstance(request, ANSWERED)):
+        if isinstance(request, LeaveGroupRequest):
+            listener.group_left()
+        if not isinstance(request, ANSWERED):
             return response
         if response.error_code in COUNTED_OUT:
             listener.group_gone()
         elif response.error_code in COUNTED_IN:
-            listener.group_answered(listener.now_s() if joins else asked_s)
+            listener.group_answered(asked_s)
         return response
 
     return watched

@@ -124,7 +124,6 @@ class Folding:
             settings.cluster,
             settings.session_timeout_s,
             settings.group_heartbeat_s,
-            settings.rebalance_timeout_s,
             host.access.security,
         )
         app = build(app_settings, host.identity, host.replicas.states, host.outbox, host.leader.led, host.lease)

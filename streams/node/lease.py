@@ -18,6 +18,8 @@ from collections.abc import Callable
 from math import inf
 
 REMEMBERED_BEATS = 256
+JUST_HEARD = 1 / 3
+"""Of the lease."""
 
 
 def boot_clock_s() -> float:
@@ -28,17 +30,13 @@ def boot_clock_s() -> float:
 class Lease:
     """Thread-safe: the heartbeat's thread sends, the control reader's thread confirms, the group's consumer's thread
     tells what the coordinator says, any thread asks.
-
-    `join_s`: how long the coordinator waits for members of a rebalance; so long a join may go unanswered.
     """
 
-    def __init__(self, duration_s: float, clock: Callable[[], float] = boot_clock_s, join_s: float = 0.0) -> None:
+    def __init__(self, duration_s: float, clock: Callable[[], float] = boot_clock_s) -> None:
         self.duration_s = duration_s
         self.now_s = clock
-        self._join_s = join_s
         self._counted_in_at: float | None = None
         """When was asked what the coordinator last answered as to a member; None: this node is none."""
-        self._joining_until = -inf
         self._sent_at: dict[int, float] = {}
         self._renewed_at: float | None = None
         self._suspended = False
@@ -61,24 +59,27 @@ class Lease:
         self._renewed_at = sent_at
 
     def group_joining(self) -> None:
-        """The node asks to join the next generation. Who is counted in stays so while others are waited for."""
-        if self._counted_in_at is not None and self._is_counted_in():
-            self._joining_until = self.now_s() + self._join_s
+        """The node asks to join the next generation, which is answered when the others have. Its session does not end
+        meanwhile; so where the coordinator has just been heard, the asking is as good as an answer, once: should the
+        join or its answer be lost, both parts of the lease together are still shorter than the session.
+        """
+        now_s = self.now_s()
+        if self._counted_in_at is not None and now_s - self._counted_in_at < JUST_HEARD * self.duration_s:
+            self._counted_in_at = now_s
 
     def group_answered(self, asked_at: float) -> None:
         """The coordinator counts this node in, in answer to what was asked then."""
         if not self._is_counted_in():
             self._suspended = True
-        self._joining_until = -inf
-        self._counted_in_at = asked_at
+        self._counted_in_at = max(asked_at, self._counted_in_at or asked_at)
 
     def group_gone(self) -> None:
         """The coordinator does not know this node, or not in this generation: others may have its services by now."""
         if self._counted_in_at is not None:
-            self._joining_until = self._counted_in_at = -inf
+            self._counted_in_at = -inf
 
     def group_left(self) -> None:
-        """The node has left the group, of its own will."""
+        """The node has left the group, of its own will, and the coordinator knows."""
         self._counted_in_at = None
 
     def holds(self) -> bool:
@@ -107,8 +108,7 @@ class Lease:
         counted_in_at = self._counted_in_at
         if counted_in_at is None:
             return True
-        now_s = self.now_s()
-        return now_s - counted_in_at < self.duration_s or now_s < self._joining_until
+        return self.now_s() - counted_in_at < self.duration_s
 
     def age_s(self) -> float | None:
         """Seconds since the heartbeat that the lease runs from was sent; None before the first came back."""

@@ -101,7 +101,7 @@ class Node:
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
         self._assigned_s = 0.0
-        self.lease = Lease(settings.lease_s, join_s=settings.rebalance_timeout_s)
+        self.lease = Lease(settings.lease_s)
         self.garbage = Garbage()
         self.views = Views()
         self.loop = asyncio.get_running_loop()

@@ -93,11 +93,6 @@ class NodeSettings:
         return 0.7 * self.session_timeout_s
 
     @property
-    def rebalance_timeout_s(self) -> float:
-        """How long the group waits in a rebalance for a member that lives."""
-        return max(self.session_timeout_s, 3.0)
-
-    @property
     def delivery_timeout_s(self) -> float:
         """After this a record that was not delivered is given back: less than the lease."""
         return 0.6 * self.session_timeout_s

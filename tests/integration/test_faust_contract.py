@@ -116,7 +116,7 @@ def ignore(_: object) -> None:
 
 def built(node: str = "b0", on_led: Callable[[tuple[Member, ...] | None], None] = ignore) -> tuple[WatchbillApp, Any]:
     """An app that is not started, and its table."""
-    settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3, 3.0)
+    settings = AppSettings("127.0.0.1:1", CLUSTER, 1.5, 0.3)
     identity = NodeIdentity(NodeId(node), "1-abc", ("edge",))
     app = build(settings, identity, NoReplica(), KeptOutbox(), on_led, Lease(1.0))
     table = state_table(app, CLUSTER)

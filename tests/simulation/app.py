@@ -20,9 +20,11 @@ from tests.simulation.broker import Record
 from tests.simulation.world import Machine
 
 if TYPE_CHECKING:
+    from streams.faust_app.group_watch import GroupListener
     from tests.simulation.group import Coordinator
 
 HEARTBEAT_S = 0.05
+BEAT_S = 0.1
 COMMIT_S = 1.0
 RETRY_S = 0.1
 
@@ -31,10 +33,14 @@ class SimApp:
     """A Faust app as `GroupMembership` and the agents use it."""
 
     coordinator: Coordinator
+    asks: bool = False
+    """Whether heartbeats go to the coordinator, for the lease to hear of: most schedules cut both wires or none."""
 
-    def __init__(self, identity: NodeIdentity, on_led: Callable[..., None], results: str, commands: str) -> None:
+    def __init__(
+        self, identity: NodeIdentity, on_led: Callable[..., None], listener: GroupListener, results: str, commands: str
+    ) -> None:
         self.machine = Machine.current
-        self.identity, self.on_led = identity, on_led
+        self.identity, self.on_led, self.listener = identity, on_led, listener
         self.results, self.commands = results, commands
         self.member_id, self.generation = "", -1
         self.on_partitions_assigned, self.on_partitions_revoked = Signal(), Signal()
@@ -67,6 +73,7 @@ class SimApp:
     async def start(self) -> None:
         self.machine.apps.append(self)
         self._join()
+        self._beat()
 
     async def wait_until_stopped(self) -> None:
         await self.stopped.wait()
@@ -79,7 +86,8 @@ class SimApp:
         self._stop_reading()
         if self in self.machine.apps:
             self.machine.apps.remove(self)
-        if self.broker.reaches(self.machine):
+        if self.coordinator.reaches(self.machine):
+            self.listener.group_left()
             self.world.at(self.broker.delay_s(self.machine), self.coordinator.leave, self)
         for task in self._tasks:
             task.cancel()
@@ -93,8 +101,19 @@ class SimApp:
         self._rejoining = True
         self.world.at(self.world.between(0, HEARTBEAT_S), self._hear, machine=self.machine)
 
+    def _beat(self) -> None:
+        """A heartbeat to the coordinator, and its answer."""
+        if self._stopping or not self.asks:
+            return
+        if self.coordinator.reaches(self.machine) and self.generation >= 0:
+            if self.member_id in self.coordinator.members:
+                self.listener.group_answered(self.listener.now_s())
+            else:
+                self.listener.group_gone()
+        self.world.at(BEAT_S, self._beat, machine=self.machine)
+
     def _hear(self) -> None:
-        if not self.broker.reaches(self.machine):
+        if not self.coordinator.reaches(self.machine):
             self.world.at(RETRY_S, self._hear, machine=self.machine)
             return
         self.machine.loop.create_task(self._rejoin(), name="rejoin")
@@ -113,7 +132,9 @@ class SimApp:
         if self._stopping or not self.machine.alive:
             return
         self.on_led(None)
-        if self.broker.reaches(self.machine):
+        if self.asks:
+            self.listener.group_joining()
+        if self.coordinator.reaches(self.machine):
             self.world.at(self.broker.delay_s(self.machine), self._join_arrives)
         else:
             self.world.at(RETRY_S, self._join, machine=self.machine)
@@ -121,14 +142,14 @@ class SimApp:
     def _join_arrives(self) -> None:
         if self.machine.alive and not self._stopping:
             self.coordinator.join(self)
-            if self.machine.frozen or not self.broker.reaches(self.machine):
+            if self.machine.frozen or not self.coordinator.reaches(self.machine):
                 self.coordinator.silent(self.machine)
 
     def answered(self, generation: int, results: Iterable[int], commands: Iterable[int]) -> None:
         """SyncGroup's answer."""
         if self._rejoining or self._stopping:
             return
-        if not self.broker.reaches(self.machine):
+        if not self.coordinator.reaches(self.machine):
             self.told_to_rejoin()
             return
         if generation != self.coordinator.generation or self.member_id not in self.coordinator.members:
@@ -140,6 +161,8 @@ class SimApp:
         if self._rejoining or self._stopping:
             return
         self.generation = generation
+        if self.asks:
+            self.listener.group_answered(self.listener.now_s())
         assigned = frozenset(
             [
                 *(Place(self.results, number) for number in results),

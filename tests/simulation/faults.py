@@ -104,8 +104,27 @@ def _cut(simulation: Simulation, step: Step) -> None:
 
 
 def _heard(simulation: Simulation, machine: Machine) -> None:
-    if simulation.broker.reaches(machine) and not machine.frozen:
+    if simulation.coordinator.reaches(machine) and not machine.frozen:
         simulation.coordinator.heard(machine)
+
+
+def _deaf(simulation: Simulation, step: Step) -> None:
+    """The wire to the group's coordinator is cut, and to the log it is whole."""
+    coordinator, world = simulation.coordinator, simulation.world
+    node, expired = simulation.node(step.node), world.counted["session expired"]
+    if node is None or step.node in coordinator.deaf:
+        return
+    coordinator.deaf.add(step.node)
+    coordinator.silent(node.machine)
+    simulation.deaf.append((step.node, world.now_s, world.now_s + step.for_s))
+
+    def mend() -> None:
+        coordinator.deaf.discard(step.node)
+        simulation.note("deaf", world.counted["session expired"] > expired)
+        if node.machine.alive:
+            _heard(simulation, node.machine)
+
+    world.at(step.for_s, mend)
 
 
 def _broker_away(simulation: Simulation, step: Step) -> None:
@@ -283,6 +302,7 @@ FAULTS: dict[str, Callable[[Simulation, Step], None]] = {
     "pause": _pause,
     "suspend": _pause,
     "asleep": _pause,
+    "deaf": _deaf,
     "cut": _cut,
     "cut out": _cut,
     "cut in": _cut,

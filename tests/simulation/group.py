@@ -39,7 +39,13 @@ class Coordinator:
         self.generation = 0
         self.state = "stable"
         self.on_joined: Callable[[SimApp], None] = nobody
+        self.deaf: set[str] = set()
+        """Machines whose wire to the coordinator alone is cut."""
         self._round = self._numbers = 0
+
+    def reaches(self, machine: Machine) -> bool:
+        """Whether a machine and the coordinator hear each other."""
+        return machine.name not in self.deaf and self.broker.reaches(machine)
 
     def join(self, app: SimApp) -> None:
         """A JoinGroup request arrived: of a new member, or of one that rejoins."""
@@ -128,7 +134,7 @@ class Coordinator:
         """On the leader's coordinator thread: the answer to its JoinGroup holds the members."""
         if generation != self.generation or self.state != "syncing":
             return
-        if not self.broker.reaches(leader.app.machine):
+        if not self.reaches(leader.app.machine):
             self.world.at(RETRY_S, self._lead, leader, generation, machine=leader.app.machine)
             return
         members = {member_id: member.app.identity.member for member_id, member in self.members.items()}
@@ -152,6 +158,6 @@ class Coordinator:
         """Offsets of a member of this generation; of any other they are refused."""
         if app.member_id not in self.members or app.generation != self.generation:
             return False
-        if self.broker.reaches(app.machine):
+        if self.reaches(app.machine):
             self.broker.committed.update(offsets)
         return True

@@ -26,7 +26,7 @@ from streams.node.results import ResultPublisher
 from streams.ownership.handover import RESTING, Duty, hand_over
 from streams.ownership.view import ProposedView, RefusalReason, Refused, View, accept
 from streams.tables.outbox import Outbox
-from tests.simulation.schedule import WOKEN_FROM
+from tests.simulation.schedule import DEAF_FROM, WOKEN_FROM
 
 Row = tuple[Any, str, Any]
 
@@ -120,6 +120,7 @@ MUTATIONS: dict[str, Mutation] = {
         service_module, "refusal", without(Refusal.OBSOLETE_VIEW), "VIEW_WENT_BACK", "STALE_LAST"
     ),
     "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED", first=110),
+    "group not asked": _mutation(Lease, "_is_counted_in", lambda _: True, "F5", first=DEAF_FROM),
     "what waits goes out after a loss": Mutation(
         (
             (Folding, "view_accepted", lambda *_: None),

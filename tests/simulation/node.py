@@ -175,11 +175,11 @@ async def begin_to_beat(node: SimNode) -> None:
 
 
 def build(
-    settings: Any, identity: Any, replica: Any, outbox: Any, on_led: Callable[..., None], _listener: Lease
+    settings: Any, identity: Any, replica: Any, outbox: Any, on_led: Callable[..., None], listener: Lease
 ) -> SimApp:
-    """`faust_app.build`. The group is as far away as the log is: the lease need not ask after both."""
+    """`faust_app.build`."""
     results_topic = f"{settings.cluster}.probe-results"
-    app = SimApp(identity, on_led, results_topic, topic_name(settings.cluster, CONFIG_COMMANDS))
+    app = SimApp(identity, on_led, listener, results_topic, topic_name(settings.cluster, CONFIG_COMMANDS))
     app.table = SimTable(replica, outbox)  # type: ignore[attr-defined]
     return app
 
@@ -228,8 +228,8 @@ def exchanges(broker: Broker, memory: Memory) -> list[tuple[Any, str, Any]]:
     def entropy(_bytes: int) -> str:
         return f"{Machine.current.world.random.randrange(1 << 24):06x}"
 
-    def lease(duration_s: float, join_s: float) -> Lease:
-        return Lease(duration_s, Machine.current.boot_clock_s, join_s)
+    def lease(duration_s: float) -> Lease:
+        return Lease(duration_s, Machine.current.boot_clock_s)
 
     quiet = SimpleNamespace(keep_house=lambda *_, **__: None)
     rows: list[tuple[Any, str, Any]] = [

@@ -1,8 +1,9 @@
 """From a seed to a schedule: how many nodes and services, what goes wrong when, and how long it lasts.
 
 Rule: a schedule is data. Its kind is the seed's remainder, so that every kind has its share of any row of seeds; but
-from WOKEN_FROM on all are of nodes that wake. All else comes from the world's one generator, in a fixed order. Faults
-begin after the first view has settled, and end QUIET_S before the schedule does, so that what must heal has time to.
+from WOKEN_FROM and DEAF_FROM on all are of one kind. All else comes from the world's one generator, in a fixed order.
+Faults begin after the first view has settled, and end QUIET_S before the schedule does, so that what must heal has time
+to.
 """
 
 from __future__ import annotations
@@ -87,6 +88,10 @@ WOKEN, WOKEN_FROM = "woken", 1_000_000
 """Nodes sleep while their engines do not, targets turn all the time, and who wakes has everything back at once (F3):
 seeds of this kind begin at WOKEN_FROM.
 """
+DEAF, DEAF_FROM = "deaf", 2_000_000
+"""Nodes lose the group's coordinator and not the log (F5), in the same way: seeds begin at DEAF_FROM."""
+APART = {WOKEN: ("asleep",), DEAF: ("deaf", "deaf", "deaf", "leave", "join")}
+"""The faults of both."""
 
 LASTS_S: dict[str, tuple[float, float]] = {
     "crash": (0.2, 3.0),
@@ -96,6 +101,7 @@ LASTS_S: dict[str, tuple[float, float]] = {
     "pause": (0.3, 4.0),
     "suspend": (0.3, 4.0),
     "asleep": (1.3, 3.0),
+    "deaf": (0.5, 4.0),
     "cut": (0.3, 4.0),
     "cut out": (0.3, 4.0),
     "cut in": (0.3, 4.0),
@@ -114,13 +120,13 @@ ORDERLY = {"leave", "join", "join slowly", "compact", "configure", "foreign", "w
 
 def schedule_of(seed: int, random: Random) -> Schedule:
     """The schedule of a seed. `random` is the world's, fresh."""
-    kind = WOKEN if seed >= WOKEN_FROM else tuple(KINDS)[seed % len(KINDS)]
+    kind = DEAF if seed >= DEAF_FROM else WOKEN if seed >= WOKEN_FROM else tuple(KINDS)[seed % len(KINDS)]
     count = random.choice((2, 3, 3, 3, 4))
     nodes = tuple(f"b{index}" for index in range(count))
     groups = tuple((random.choice(GROUPS),) if random.random() < 0.5 else () for _ in nodes)
     services = random.randint(2, 4)
     steps = _steps(kind, nodes, random)
-    count = random.randint(4, 16) if kind == WOKEN else random.randint(0, 4)
+    count = random.randint(4, 16) if kind in APART else random.randint(0, 4)
     turns = sorted((random.randrange(services), random.uniform(1.0, FAULTS_FROM_S + FAULTS_S)) for _ in range(count))
     last_s = max([step.at_s + step.for_s + _aftermath_s(step.fault) for step in steps], default=FAULTS_FROM_S)
     end_s = max(last_s, FAULTS_FROM_S) + QUIET_S + SLOW_S * (kind == "all")
@@ -133,7 +139,7 @@ def _aftermath_s(fault: str) -> float:
 
 
 def _steps(kind: str, nodes: tuple[str, ...], random: Random) -> tuple[Step, ...]:
-    faults = KINDS.get(kind, ("asleep",))
+    faults = KINDS.get(kind) or APART[kind]
     count = random.randint(3, 6) if kind in ("all", "churn", "poison", "configure", "slow") else random.randint(1, 3)
     steps: list[Step] = []
     joined = len(nodes)

@@ -23,7 +23,7 @@ from tests.simulation.codec import Memory
 from tests.simulation.engines import SimEngines, Targets
 from tests.simulation.group import Coordinator
 from tests.simulation.node import SimNode
-from tests.simulation.schedule import GROUPS, ORDERLY, WOKEN, Schedule, Step
+from tests.simulation.schedule import DEAF, GROUPS, ORDERLY, WOKEN, Schedule, Step
 from tests.simulation.world import Machine, World
 
 Fault = Callable[["Simulation", Step], None]
@@ -53,6 +53,8 @@ class Simulation:
         self.runs: list[SimNode] = []
         """Every run of every node."""
         self.on_started: Callable[[SimNode], None] = lambda _: None
+        self.deaf: list[tuple[str, float, float]] = []
+        """(node, from, until): it had no word from the coordinator."""
         self.harmed_s = 0.0
         """The end of the last fault so far that is no orderly change."""
         self.commands: list[tuple[int, int, ConfigCommand]] = []
@@ -61,6 +63,7 @@ class Simulation:
         """Configured services, by name, and their ports; the names that commands go by."""
         SimProducer.broker = SimReader.broker = SimEnds.broker = self.broker
         SimApp.coordinator, SimEngines.targets = self.coordinator, self.targets
+        SimApp.asks = schedule.kind == DEAF
         SimEngines.late_s = 0.05 if schedule.kind == WOKEN else 0.0
 
     def begin(self) -> None:

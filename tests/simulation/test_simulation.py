@@ -17,14 +17,14 @@ from typing import Any
 import pytest
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.schedule import KINDS, WOKEN_FROM
+from tests.simulation.schedule import DEAF_FROM, KINDS, WOKEN_FROM
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SEEDS = 10_000
 CHUNKS = 16
-WOKEN_SEEDS = 60
-"""More of each chunk, of nodes that sleep while their engines do not."""
+SEEDS_APART = 40
+"""More of each chunk, of each kind that has seeds of its own."""
 SEEDS_FOR_A_MUTATION = 900
 KEPT = [line.split(maxsplit=1) for line in (HERE / "kept_seeds.txt").read_text().splitlines() if line[:1].isdigit()]
 
@@ -79,11 +79,12 @@ def test_a_seed_that_once_failed_keeps_the_promise(player: Player, seed: str, wh
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_O4_O6_S10_T5_V1_V8_V9_the_promise_holds_through_every_schedule(player: Player, chunk: int) -> None:
     count = SEEDS // CHUNKS
-    woken = player.play("--first", str(WOKEN_FROM + chunk * WOKEN_SEEDS), "--seeds", str(WOKEN_SEEDS))
+    for first, fault in ((WOKEN_FROM, "asleep"), (DEAF_FROM, "deaf")):
+        apart = player.play("--first", str(first + chunk * SEEDS_APART), "--seeds", str(SEEDS_APART))
+        assert apart["failed"] == {}, f"{apart['failures']} failed: python -m tests.simulation --seed N --trace"
+        assert apart["counted"][f"took effect: {fault}"]
     told = player.play("--first", str(chunk * count), "--seeds", str(count))
-    failures = woken["failures"] + told["failures"]
-    assert woken["failed"] | told["failed"] == {}, f"{failures} failed: python -m tests.simulation --seed N --trace"
-    assert woken["counted"]["took effect: asleep"]
+    assert told["failed"] == {}, f"{told['failures']} seeds failed: python -m tests.simulation --seed N --trace"
     counted = told["counted"]
     faults = {fault for kind in KINDS.values() for fault in kind}
     assert sorted(fault for fault in faults if not counted.get(f"took effect: {fault}")) == []

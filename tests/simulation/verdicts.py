@@ -14,7 +14,7 @@ from schemas.codec import Unreadable, peek_order
 from schemas.identifiers import EntityId, seat_of
 from schemas.precedence import Order
 from schemas.states import ServiceState, ServiceTransition, State
-from schemas.topics import QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
+from schemas.topics import PROBE_RESULTS, QUARANTINE, SERVICE_STATES, SERVICE_TRANSITIONS, VIEWS
 from streams.audit.findings import Bounds, Fault, StateRecord
 from streams.audit.past_config import past_config
 from streams.audit.promise import Audit, audit, is_effective
@@ -32,6 +32,8 @@ FAILOVER_MS = 3_500
 """From a view to its owners' first records: a claim that was lost is made again after two seconds."""
 REPAIR_MS = 1_500
 """For a record that does not count to be the last of its key."""
+SILENT_AFTER_S = 1.15
+"""The lease is 0.7 of the session, and an answer may be on its way."""
 SLACK_MS = 100
 """After a target is well again, what a probe has met before may still be told so long."""
 
@@ -54,6 +56,7 @@ class Verdicts:
         self._one_configuration()
         self._log_keeps_the_promise(self._audited())
         self._readers_agree()
+        self._who_is_deaf_is_silent()
         self._history_is_whole_and_true()
 
     def _nothing_broke(self) -> None:
@@ -172,6 +175,17 @@ class Verdicts:
             if values != told:
                 keys = sorted(key for key in values.keys() | told.keys() if values.get(key) != told.get(key))
                 self.breach("U-5", f"{node.machine.name} differs from the topic in {keys}")
+
+    def _who_is_deaf_is_silent(self) -> None:
+        """F5: whom the group does not answer stops before its session ends, though the log takes what it sends."""
+        for node, from_s, until_s in self.simulation.deaf:
+            silent_s = from_s + SILENT_AFTER_S
+            for topic in (PROBE_RESULTS, SERVICE_STATES):
+                for record in self.simulation.broker.history[named(topic)]:
+                    if record.sender == node and silent_s < record.sent_s < until_s:
+                        self.breach(
+                            "F5", f"{node} sends to {topic.name} at {record.sent_s:.3f}, deaf since {from_s:.3f}"
+                        )
 
     def _history_is_whole_and_true(self) -> None:
         """Every change has its line; none tells DOWN of a target that was well, or what was found before what had been

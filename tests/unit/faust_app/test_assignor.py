@@ -34,7 +34,7 @@ class Cluster:
 
 
 def app_of(node: str, incarnation: str = "run1", groups: tuple[str, ...] = ()) -> WatchbillApp:
-    settings = AppSettings("127.0.0.1:1", CLUSTER, 3.0, 0.3, 3.0)
+    settings = AppSettings("127.0.0.1:1", CLUSTER, 3.0, 0.3)
     identity = NodeIdentity(NodeId(node), incarnation, groups)
     app = build(settings, identity, None, None, lambda members: None, Lease(2.0))
     state_table(app, CLUSTER)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from streams.node.lease import REMEMBERED_BEATS, Lease, boot_clock_s
+from schemas.identifiers import NodeId
+from streams.node.lease import JUST_HEARD, REMEMBERED_BEATS, Lease, boot_clock_s
+from streams.node.settings import NodeSettings
 from tests.unit.node.fakes import Clock
 
 
@@ -117,8 +119,8 @@ def test_the_clock_goes_on_in_suspend() -> None:
 
 
 def held(clock: Clock) -> Lease:
-    """A lease of two seconds; a join may take three."""
-    lease = Lease(2.0, clock, join_s=3.0)
+    """A lease of two seconds."""
+    lease = Lease(2.0, clock)
     assert beaten(lease, clock, clock.now_s + 1)
     return lease
 
@@ -163,19 +165,20 @@ def test_F5_an_answer_that_comes_too_late_is_not_overlooked() -> None:
     assert lease.is_back()
 
 
-def test_F5_a_join_that_waits_for_others_keeps_the_lease_and_no_longer_than_the_group_would_wait() -> None:
+def test_F5_a_join_is_as_good_as_an_answer_where_the_coordinator_was_just_heard() -> None:
     clock = Clock(9.0)
     lease = held(clock)
     lease.group_answered(10.0)
-    assert beaten(lease, clock, 11.0)
+    assert beaten(lease, clock, 10.6)
     lease.group_joining()
-    assert beaten(lease, clock, 13.9)
-    assert not beaten(lease, clock, 14.0)
-    lease.group_answered(14.0)
-    lease.resume()
+    assert beaten(lease, clock, 12.5)
     lease.group_joining()
-    lease.group_answered(14.0)
-    assert not beaten(lease, clock, 16.0), "a join that was answered is over"
+    assert not beaten(lease, clock, 12.6), "asked again without an answer: once is enough"
+
+
+def test_F5_a_join_without_an_answer_keeps_the_lease_for_less_than_a_session() -> None:
+    for settings in (NodeSettings(NodeId("b0"), "k:1", session_timeout_s=each) for each in (1.0, 1.5, 10.0)):
+        assert (1 + JUST_HEARD) * settings.lease_s < settings.session_timeout_s
 
 
 def test_F3_F5_who_was_counted_out_has_the_lease_back_only_when_counted_in() -> None:
