@@ -22,11 +22,12 @@ from streams.folding.service import ServiceFold
 from streams.node import joining, views, watches
 from streams.node.folding import Folding
 from streams.node.lease import Lease
+from streams.node.own_health import OwnHealth
 from streams.node.results import ResultPublisher
 from streams.ownership.handover import RESTING, Duty, hand_over
 from streams.ownership.view import ProposedView, RefusalReason, Refused, View, accept
 from streams.tables.outbox import Outbox
-from tests.simulation.schedule import DEAF_FROM, WOKEN_FROM
+from tests.simulation.schedule import DEAF_FROM, DOUBTED_FROM, WOKEN_FROM
 
 Row = tuple[Any, str, Any]
 
@@ -120,6 +121,7 @@ MUTATIONS: dict[str, Mutation] = {
         service_module, "refusal", without(Refusal.OBSOLETE_VIEW), "VIEW_WENT_BACK", "STALE_LAST"
     ),
     "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED", first=110),
+    "nobody doubts itself": _mutation(OwnHealth, "suspect", lambda _: False, "FALSE_DOWN", first=DOUBTED_FROM),
     "group not asked": _mutation(Lease, "_is_counted_in", lambda _: True, "F5", first=DEAF_FROM),
     "what waits goes out after a loss": Mutation(
         (

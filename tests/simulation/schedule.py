@@ -1,7 +1,7 @@
 """From a seed to a schedule: how many nodes and services, what goes wrong when, and how long it lasts.
 
 Rule: a schedule is data. Its kind is the seed's remainder, so that every kind has its share of any row of seeds; but
-from WOKEN_FROM and DEAF_FROM on all are of one kind. All else comes from the world's one generator, in a fixed order.
+the kinds of APART have seeds of their own. All else comes from the world's one generator, in a fixed order.
 Faults begin after the first view has settled, and end QUIET_S before the schedule does, so that what must heal has time
 to.
 """
@@ -90,8 +90,16 @@ seeds of this kind begin at WOKEN_FROM.
 """
 DEAF, DEAF_FROM = "deaf", 2_000_000
 """Nodes lose the group's coordinator and not the log (F5), in the same way: seeds begin at DEAF_FROM."""
-APART = {WOKEN: ("asleep",), DEAF: ("deaf", "deaf", "deaf", "leave", "join")}
-"""The faults of both."""
+DOUBTED, DOUBTED_FROM = "doubted", 3_000_000
+"""Nodes lose their targets, of which there are many at several addresses (F6, U-8): seeds begin at DOUBTED_FROM."""
+APART = {
+    WOKEN: ("asleep",),
+    DEAF: ("deaf", "deaf", "deaf", "leave", "join"),
+    DOUBTED: ("targets cut",),
+}
+"""The faults of each; one node alone loses its targets, for where all do nobody can tell."""
+TURNS = {WOKEN: (4, 16), DEAF: (4, 16), DOUBTED: (0, 1)}
+"""How many turns of targets; 0 to 4 in other kinds."""
 
 LASTS_S: dict[str, tuple[float, float]] = {
     "crash": (0.2, 3.0),
@@ -120,17 +128,24 @@ ORDERLY = {"leave", "join", "join slowly", "compact", "configure", "foreign", "w
 
 def schedule_of(seed: int, random: Random) -> Schedule:
     """The schedule of a seed. `random` is the world's, fresh."""
-    kind = DEAF if seed >= DEAF_FROM else WOKEN if seed >= WOKEN_FROM else tuple(KINDS)[seed % len(KINDS)]
+    kind = _kind_of(seed)
     count = random.choice((2, 3, 3, 3, 4))
     nodes = tuple(f"b{index}" for index in range(count))
     groups = tuple((random.choice(GROUPS),) if random.random() < 0.5 else () for _ in nodes)
-    services = random.randint(2, 4)
+    services = random.randint(12, 18) if kind == DOUBTED else random.randint(2, 4)
     steps = _steps(kind, nodes, random)
-    count = random.randint(4, 16) if kind in APART else random.randint(0, 4)
+    count = random.randint(*TURNS.get(kind, (0, 4)))
     turns = sorted((random.randrange(services), random.uniform(1.0, FAULTS_FROM_S + FAULTS_S)) for _ in range(count))
     last_s = max([step.at_s + step.for_s + _aftermath_s(step.fault) for step in steps], default=FAULTS_FROM_S)
     end_s = max(last_s, FAULTS_FROM_S) + QUIET_S + SLOW_S * (kind == "all")
     return Schedule(kind, nodes, groups, services, steps, tuple(turns), end_s)
+
+
+def _kind_of(seed: int) -> str:
+    for kind, first in ((DOUBTED, DOUBTED_FROM), (DEAF, DEAF_FROM), (WOKEN, WOKEN_FROM)):
+        if seed >= first:
+            return kind
+    return tuple(KINDS)[seed % len(KINDS)]
 
 
 def _aftermath_s(fault: str) -> float:
@@ -142,12 +157,14 @@ def _steps(kind: str, nodes: tuple[str, ...], random: Random) -> tuple[Step, ...
     faults = KINDS.get(kind) or APART[kind]
     count = random.randint(3, 6) if kind in ("all", "churn", "poison", "configure", "slow") else random.randint(1, 3)
     steps: list[Step] = []
+    if kind == DOUBTED:
+        count = 1  # two short cuts may fail the same two services twice, and no others
     joined = len(nodes)
     for _ in range(count):
         fault = random.choice(faults)
         at_s = FAULTS_FROM_S + random.random() * FAULTS_S
         low, high = LASTS_S.get(fault, (0.0, 0.0))
-        node = random.choice(nodes)
+        node = nodes[0] if kind == DOUBTED else random.choice(nodes)
         if fault.startswith("join"):
             node, joined = f"b{joined}", joined + 1
         steps.append(Step(at_s, fault, node, low + (high - low) * random.random(), random.randrange(1 << 30)))

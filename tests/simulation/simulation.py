@@ -23,7 +23,7 @@ from tests.simulation.codec import Memory
 from tests.simulation.engines import SimEngines, Targets
 from tests.simulation.group import Coordinator
 from tests.simulation.node import SimNode
-from tests.simulation.schedule import DEAF, GROUPS, ORDERLY, WOKEN, Schedule, Step
+from tests.simulation.schedule import DEAF, DOUBTED, GROUPS, ORDERLY, WOKEN, Schedule, Step
 from tests.simulation.world import Machine, World
 
 Fault = Callable[["Simulation", Step], None]
@@ -81,12 +81,16 @@ class Simulation:
             operations += self.added(number)
         return operations
 
+    def address_of(self, number: int) -> str:
+        """All at one, which makes nobody doubt itself, or at several where that is what is tried."""
+        return f"10.0.0.{1 + number % 3 * (self.schedule.kind == DOUBTED)}"
+
     def added(self, number: int) -> list[Operation]:
         """What adds a service."""
         name, port = f"s{number}", 1000 + number
         self.services[name] = port
         return [
-            Operation(Verb.ADD, Kind.SERVICE, name, {"address": "10.0.0.1", "port": port}),
+            Operation(Verb.ADD, Kind.SERVICE, name, {"address": self.address_of(number), "port": port}),
             Operation(Verb.BIND, Kind.SERVICE, name, {}, Kind.MONITOR, "m"),
         ]
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.mutations import MUTATIONS
-from tests.simulation.schedule import DEAF_FROM, KINDS, WOKEN_FROM
+from tests.simulation.schedule import DEAF_FROM, DOUBTED_FROM, KINDS, WOKEN_FROM
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -79,7 +79,7 @@ def test_a_seed_that_once_failed_keeps_the_promise(player: Player, seed: str, wh
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_O4_O6_S10_T5_V1_V8_V9_the_promise_holds_through_every_schedule(player: Player, chunk: int) -> None:
     count = SEEDS // CHUNKS
-    for first, fault in ((WOKEN_FROM, "asleep"), (DEAF_FROM, "deaf")):
+    for first, fault in ((WOKEN_FROM, "asleep"), (DEAF_FROM, "deaf"), (DOUBTED_FROM, "targets cut")):
         apart = player.play("--first", str(first + chunk * SEEDS_APART), "--seeds", str(SEEDS_APART))
         assert apart["failed"] == {}, f"{apart['failures']} failed: python -m tests.simulation --seed N --trace"
         assert apart["counted"][f"took effect: {fault}"]

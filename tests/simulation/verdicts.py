@@ -6,6 +6,7 @@ with a wrong clock wrote. While a fault harms, time is not judged; after it ever
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -22,7 +23,9 @@ from streams.audit.reigns import owner_in
 from streams.audit.truth import Turn, gaps, judge
 from streams.folding.config.fold import fold_log
 from streams.ownership.owner import OwnerKind
+from streams.ownership.suspicion import FEWEST_SERVICES
 from tests.simulation.checks import Checks
+from tests.simulation.schedule import DOUBTED
 from tests.simulation.simulation import named
 from tests.simulation.world import EPOCH_MS
 
@@ -189,13 +192,15 @@ class Verdicts:
 
     def _history_is_whole_and_true(self) -> None:
         """Every change has its line; none tells DOWN of a target that was well, or what was found before what had been
-        told already, unless its prober could not reach it or has a wrong clock.
+        told already, unless its prober has a wrong clock, or could not reach it and had no reason to doubt itself.
         """
         records = self.simulation.broker.history[named(SERVICE_TRANSITIONS)]
         lines = [line for record in records if (line := self.checks.decoded(ServiceTransition, record)) is not None]
         for breach in gaps(lines):
             self.breach(breach.fault.name, breach.text)
-        if self.world.counted["probe cut off"] or self.world.counted["fault wall clock"]:
+        if self.world.counted["fault wall clock"]:
+            return
+        if self.world.counted["probe cut off"] and self.simulation.schedule.kind != DOUBTED:
             return
         ports: dict[EntityId, set[int]] = {}
         for node in self.living:
@@ -204,11 +209,22 @@ class Verdicts:
         truth = {
             service: self._turns(port)
             for service, held in ports.items()
-            if len(held) == 1 and (port := next(iter(held))) < MOVED_FROM
+            if len(held) == 1 and (port := next(iter(held))) < MOVED_FROM and self._gives_reason(service)
         }
         until_ms = EPOCH_MS + int(self.world.now_s * 1000)
         for breach in judge(truth, lines, until_ms, SLACK_MS, until_ms).breaches:
             self.breach(breach.fault.name, breach.text)
+
+    def _gives_reason(self, service: EntityId) -> bool:
+        """Whether who probes a service reaches all targets, or has enough of them, at several addresses, to doubt itself
+        by (U-8) before the first is due to go DOWN.
+        """
+        if not self.world.counted["probe cut off"]:
+            return True
+        inventory, probers = self.living[0].monitoring.inventory, self.simulation.targets.probers
+        mine = [each for each in inventory.services if probers[each] == probers[service]]
+        most = max(Counter(inventory.services[each].ip for each in mine).values())
+        return len(mine) >= 2 * FEWEST_SERVICES and 2 * most <= len(mine)
 
     def _turns(self, port: int) -> list[Turn]:
         turns = [Turn(0, True)]
