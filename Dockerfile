@@ -1,7 +1,7 @@
 # A Watchbill node, or any other verb of the command line, in a container.
 #
-#   docker build -t watchbill .
-#   docker run --network host watchbill node --id b0 --bootstrap kafka:9092
+#   docker build -t watchbill:0.1.0 .
+#   docker run --network host watchbill:0.1.0 node --id b0 --bootstrap kafka:9092
 #
 # Two stages: what is needed to install (a compiler may be, where PyPI has no wheel) does not travel in the result.
 # What is installed comes from requirements-node.lock, by hash. BASE is an argument so that a site can give its own image: any

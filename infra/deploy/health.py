@@ -14,6 +14,7 @@ import os
 import sys
 
 DEFAULT = "127.0.0.1:8080"
+PAGE = "/healthz"
 ANSWER_S = 3.0
 BODY_BYTES = 1 << 20
 
@@ -23,7 +24,7 @@ def why_not(address: str, token: str | None) -> str | None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     connection = http.client.HTTPConnection(address, timeout=ANSWER_S)
     try:
-        connection.request("GET", "/healthz", headers=headers)
+        connection.request("GET", PAGE, headers=headers)
         answer = connection.getresponse()
         body = json.loads(answer.read(BODY_BYTES))
     except (OSError, http.client.HTTPException, ValueError) as error:

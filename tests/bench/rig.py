@@ -23,7 +23,7 @@ from infra.kafka.broker import Broker
 from schemas.config import Kind, Operation, Verb
 from schemas.identifiers import EntityId, NodeId
 
-SERVICES_PER_COMMAND = 20_000
+SERVICES_PER_COMMAND = 2_000
 
 
 @dataclass(slots=True)
