@@ -92,6 +92,8 @@ class ConfigAgent:
         self._between = False
         """The group rebalances: whose the commands are is not known yet."""
         self.serving = False
+        self.in_hand = False
+        """A command is being folded or written, which with tens of thousands of operations takes a while."""
 
     def attach(self, app: Any, topic: Any) -> None:
         """Register the agent with the app."""
@@ -147,6 +149,13 @@ class ConfigAgent:
 
     async def _take_within(self, term: int, command: ConfigCommand, offset: int) -> bool:
         """Fold one command and write what comes of it; False if the term ended before all of it was written."""
+        self.in_hand = True
+        try:
+            return await self._fold_and_write(term, command, offset)
+        finally:
+            self.in_hand = False
+
+    async def _fold_and_write(self, term: int, command: ConfigCommand, offset: int) -> bool:
         fold = await self._fold_before(offset, term)
         if fold is None:
             return False

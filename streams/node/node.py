@@ -363,11 +363,12 @@ class Node:
         self.bulk.send(self.settings.topic(VIEWS), 0, None, encode(change))
 
     def _watched(self) -> list[Place]:
-        """Partitions that Faust must be reading now."""
+        """Partitions that Faust must be reading now: not one whose record is in hand."""
         settings = self.settings
         if not (self.lease.holds() and self.replicas.connected()):
             return []
-        commands = [Place(settings.topic(CONFIG_COMMANDS), 0)] if self.folding.config_agent.serving else []
+        agent = self.folding.config_agent
+        commands = [Place(settings.topic(CONFIG_COMMANDS), 0)] if agent.serving and not agent.in_hand else []
         return commands + [Place(settings.topic(PROBE_RESULTS), number) for number in self.folding.folds.partitions]
 
     def _stalled(self, places: list[Place]) -> None:

@@ -216,8 +216,8 @@ class Verdicts:
             self.breach(breach.fault.name, breach.text)
 
     def _gives_reason(self, service: EntityId) -> bool:
-        """Whether who probes a service reaches all targets, or has enough of them, at several addresses, to doubt itself
-        by (U-8) before the first is due to go DOWN.
+        """Whether who probes a service reaches all targets, or has enough of them, at several addresses, to doubt
+        itself by (U-8) before the first is due to go DOWN.
         """
         if not self.world.counted["probe cut off"]:
             return True

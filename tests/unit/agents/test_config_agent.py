@@ -258,6 +258,23 @@ def test_who_lost_and_regained_the_commands_reads_back_before_it_goes_on_with_on
     run(scene)
 
 
+def test_a_command_that_takes_long_is_in_hand_and_one_that_waits_for_the_group_is_not() -> None:
+    """The stall watchdog must tell them apart: starting the app anew would begin a large command again, for ever."""
+    desk = Desk(RecordingSender())
+
+    async def scene() -> None:
+        task = asyncio.create_task(desk.do(0, "add monitor tcp type=TCP"))
+        await until(lambda: desk.sender.sent)
+        assert desk.agent.in_hand
+        desk.agent.revoked()
+        desk.sender.take()[0].settle("_PURGE_INFLIGHT")
+        await until(lambda: not desk.agent.in_hand)
+        assert not task.done()
+        task.cancel()
+
+    run(scene)
+
+
 def test_F9_a_command_that_comes_while_the_group_rebalances_waits_to_learn_whose_it_is() -> None:
     for ours in (True, False):
         desk = Desk()
