@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SEEDS = 10_000
 CHUNKS = 16
-SEEDS_APART = 40
+SEEDS_APART = 25
 """More of each chunk, of each kind that has seeds of its own."""
 SEEDS_FOR_A_MUTATION = 900
 KEPT = [line.split(maxsplit=1) for line in (HERE / "kept_seeds.txt").read_text().splitlines() if line[:1].isdigit()]

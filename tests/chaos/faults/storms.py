@@ -78,14 +78,16 @@ def compare(tally: Tally, name: str, idle: Cost, now: Cost, patience: float | No
 
 
 def flap(world: World, window_s: float) -> Cost:
-    """What half of the targets cost that change each second, in services that are held DOWN once they flap."""
+    """What half of the targets cost that change each second, in services that are held DOWN once they flap; each few
+    seconds where monitors are more patient.
+    """
     half = world.names[::2]
     world.cluster.apply(*(on_service(Verb.SET, name, flap_changes=2, flap_window=FLAP_WINDOW) for name in half))
     ended = threading.Event()
 
     def change() -> None:
         ill = False
-        while not ended.wait(1.0):
+        while not ended.wait(world.patience):
             ill = not ill
             for name in half:
                 world.cluster.targets[name].become(Ailment.ERROR if ill else Ailment.NONE)
