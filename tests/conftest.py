@@ -1,7 +1,8 @@
 """What every test shares: which tests need Kafka, and how Hypothesis behaves on a machine that does other things too.
 
 Everything under tests/browser, tests/integration and tests/chaos talks to a real Kafka. It is marked so here, not file
-by file, and all of it runs on one worker of pytest-xdist, beside the rest: no two of those tests at once.
+by file, and all that shares the session's broker runs on one worker of pytest-xdist, beside the rest: no two of those
+tests at once. What starts a Kafka of its own, or none, comes last on the other.
 """
 
 from __future__ import annotations
@@ -27,11 +28,15 @@ settings.load_profile("watchbill")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what talks to Kafka and keeps it on one worker. First: pytest-xdist reads the groups in the same hook."""
+    last: list[pytest.Item] = []
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
+            shared = "broker" in getattr(item, "fixturenames", ())
             item.add_marker(pytest.mark.kafka)
-            item.add_marker(pytest.mark.xdist_group("kafka"))
+            item.add_marker(pytest.mark.xdist_group("kafka" if shared else "own-kafka"))
+            last += [] if shared else [item]
+    items[:] = [item for item in items if item not in set(last)] + last
 
 
 @pytest.fixture(scope="module", autouse=True)

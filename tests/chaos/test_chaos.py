@@ -39,16 +39,16 @@ def test_F4_poison_on_every_topic_is_kept_aside_and_nobody_notices(broker: Broke
     hold("F4", broker)
 
 
-def test_F5_who_is_cut_off_from_kafka_stops_before_its_successor_begins(broker: Broker) -> None:
-    hold("F5", broker)
+def test_F5_who_is_cut_off_from_kafka_stops_before_its_successor_begins() -> None:
+    hold("F5")
 
 
-def test_F6_U8_who_is_cut_off_from_its_targets_doubts_itself(broker: Broker) -> None:
-    hold("F6", broker)
+def test_F6_U8_who_is_cut_off_from_its_targets_doubts_itself() -> None:
+    hold("F6")
 
 
-def test_F7_U9_states_outlive_kafka_and_no_partition_is_stuck_behind_its_return(broker: Broker) -> None:
-    hold("F7", broker)
+def test_F7_U9_states_outlive_kafka_and_no_partition_is_stuck_behind_its_return() -> None:
+    hold("F7")
 
 
 def test_F8_what_comes_twice_or_late_or_from_the_dead_makes_no_difference(broker: Broker) -> None:
