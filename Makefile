@@ -36,7 +36,8 @@ kafka: setup
 demo: kafka
 	@$(BIN)/watchbill demo
 
-# The checks first: they take seconds. Tests on Kafka share one broker and one worker, the others run beside them.
+# The checks first: they take seconds. Tests on Kafka share one broker and one worker, the others run beside them, and
+# those with a Kafka of their own last.
 test: check kafka
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --durations 40 --durations-min 5
 
