@@ -28,15 +28,17 @@ settings.load_profile("watchbill")
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what talks to Kafka and keeps it on one worker. First: pytest-xdist reads the groups in the same hook."""
-    last: list[pytest.Item] = []
     for item in items:
         folder = item.path.relative_to(HERE).parts[0] if item.path.is_relative_to(HERE) else ""
         if folder in ON_KAFKA or item.get_closest_marker("kafka"):
-            shared = "broker" in getattr(item, "fixturenames", ())
             item.add_marker(pytest.mark.kafka)
-            item.add_marker(pytest.mark.xdist_group("kafka" if shared else "own-kafka"))
-            last += [] if shared else [item]
-    items[:] = [item for item in items if item not in set(last)] + last
+            item.add_marker(pytest.mark.xdist_group("kafka" if shares_the_broker(item) else "own-kafka"))
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is not None and not shares_the_broker(item))
+
+
+def shares_the_broker(item: pytest.Item) -> bool:
+    """Whether a test asks for the session's broker, itself or by another fixture."""
+    return "broker" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -17,6 +17,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import inf
 from pathlib import Path
 
 from connectors.engine import frames
@@ -79,10 +80,9 @@ class EnginePool:
         """Is told what came of real traffic, for the kinds that nobody probes."""
         self._living: dict[int, EngineProcess] = {}
         self._bindings: dict[int, Binding] = {}
-        self._probing: set[int] = set()
         self._mark = 0
-        self._begun: dict[int, int] = {}
-        """By binding: the mark sent before it was last begun."""
+        self._probing: dict[int, int] = {}
+        """Bindings that engines probe: the mark sent before each was begun."""
         self._stamps: dict[int, tuple[int, int, int]] = {}
         """By binding: the pid and run an engine last reported, and the run as numbered here."""
         self._sequence = self._runs = 0
@@ -141,10 +141,9 @@ class EnginePool:
     def remove(self, numbers: Iterable[int]) -> None:
         """Drop bindings. Give their numbers to no other: a report of the old one may still be on its way."""
         gone = [number for number in numbers if self._bindings.pop(number, None) is not None]
-        self._probing.difference_update(gone)
         for number in gone:
             self._stamps.pop(number, None)
-            self._begun.pop(number, None)
+            self._probing.pop(number, None)
         self.tasks.remove(gone)
         self.passive.remove(gone)
         self._tell(frames.encode_numbers(FrameKind.REMOVE, gone))
@@ -159,14 +158,14 @@ class EnginePool:
         self.tasks.set_probing(on, off, resumed)
         self.passive.set_probing(on, off, resumed)
         begin, cease, resume = self._engines_own(on), self._engines_own(off), self._engines_own(resumed)
-        self._probing.difference_update(cease)
+        for number in cease:
+            self._probing.pop(number, None)
         if cease:
             self._tell(frames.encode_numbers(FrameKind.PROBE_OFF, cease))
-        begun = {*begin, *resume} - self._probing
+        begun = {*begin, *resume} - self._probing.keys()
         if begun:
             self._mark += 1
-            self._begun.update(dict.fromkeys(begun, self._mark))
-            self._probing |= begun
+            self._probing.update(dict.fromkeys(begun, self._mark))
             self._tell(frames.encode_numbers(FrameKind.MARK, [self._mark]))
         if begin:
             self._tell(frames.encode_numbers(FrameKind.PROBE_ON, begin))
@@ -212,8 +211,8 @@ class EnginePool:
 
     def _since_begun(self, marked: int, reports: list[RunReport]) -> list[RunReport]:
         """Those of bindings that are probed, found after they were last begun, by an engine that sent this mark."""
-        probing, begun = self._probing, self._begun
-        return [one for one in reports if one.number in probing and begun.get(one.number, 0) <= marked]
+        begun = self._probing
+        return [one for one in reports if begun.get(one.number, inf) <= marked]
 
     def _share_out(self) -> None:
         """Tell every engine who lives."""

@@ -43,7 +43,7 @@ def security_from(environment: Mapping[str, str]) -> dict[str, str]:
         if path is not None:
             if secret in found:
                 raise SecurityRefused(f"{variable(secret)} and {variable(secret)}_FILE are both set: keep one of them")
-            found[secret] = _read(path, f"{variable(secret)}_FILE")
+            found[secret] = secret_in(path, f"{variable(secret)}_FILE")
     _refuse_contradictions(found)
     return found
 
@@ -94,7 +94,9 @@ def _refuse_missing_files(found: Mapping[str, str]) -> None:
         raise SecurityRefused(f"{variable(CERTIFICATE)} and {variable(KEY)} belong together: set both")
 
 
-def _read(path: str, given_by: str) -> str:
+def secret_in(path: str, given_by: str, what: str = "secret") -> str:
+    """The secret that a file holds alone, as one line of UTF-8. Raises SecurityRefused, which quotes nothing of it."""
+    alone = f"must hold the {what} alone, in one line"
     try:
         with Path(path).open("rb") as file:
             content = file.read(SECRET_BYTES + 1)
@@ -102,7 +104,9 @@ def _read(path: str, given_by: str) -> str:
     except OSError as error:
         raise SecurityRefused(f"{given_by} names {path}, which cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise SecurityRefused(f"{given_by} names {path}, which is not UTF-8 text") from None  # the cause quotes bytes
+        raise SecurityRefused(
+            f"{given_by} names {path}, which is not UTF-8 text: it {alone}"
+        ) from None  # its cause quotes
     if not text or len(content) > SECRET_BYTES or "\0" in text or "\n" in text:
-        raise SecurityRefused(f"{given_by} names {path}, which must hold the secret alone, in one line")
+        raise SecurityRefused(f"{given_by} names {path}, which {alone}")
     return text

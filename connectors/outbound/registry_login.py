@@ -11,9 +11,8 @@ import base64
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from connectors.kafka.security import SECRET_BYTES, SecurityRefused
+from connectors.kafka.security import SecurityRefused, secret_in
 
 USER, PASSWORD = "WATCHBILL_REGISTRY_USERNAME", "WATCHBILL_REGISTRY_PASSWORD"
 PASSWORD_FILE = f"{PASSWORD}_FILE"
@@ -49,20 +48,7 @@ def _password(environment: Mapping[str, str]) -> str | None:
     given, path = environment.get(PASSWORD) or None, environment.get(PASSWORD_FILE) or None
     if given is not None and path is not None:
         raise SecurityRefused(f"{PASSWORD} and {PASSWORD_FILE} are both set: keep one of them")
-    return given if path is None else _secret(Path(path))
-
-
-def _secret(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            lines = file.read(SECRET_BYTES + 1).decode().rstrip("\r\n").split("\n")
-    except OSError as error:
-        raise SecurityRefused(f"{PASSWORD_FILE} names {path}, which cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        lines = []  # the error quotes bytes of it
-    if len(lines) != 1 or not lines[0] or len(lines[0]) > SECRET_BYTES:
-        raise SecurityRefused(f"{PASSWORD_FILE} names {path}, which must hold the password alone, as one line of UTF-8")
-    return lines[0]
+    return given if path is None else secret_in(path, PASSWORD_FILE, "password")
 
 
 def _trust(environment: Mapping[str, str], url: str) -> ssl.SSLContext | None:

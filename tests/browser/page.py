@@ -17,6 +17,14 @@ return row && {state: row.dataset.state, text: row.innerText, ground: getCompute
   strip: row.querySelector(".strip")?.getAttribute("aria-label")};
 """
 
+TRIES_A_SCRIPT = """
+window.blocked = [];
+document.addEventListener("securitypolicyviolation", (event) => window.blocked.push(event.effectiveDirective));
+const script = document.createElement("script");
+script.textContent = "window.ran = true";
+document.head.append(script);
+"""
+
 
 class Page:
     """The dashboard in a browser."""
@@ -54,6 +62,13 @@ class Page:
     def press(self, *keys: str) -> None:
         """Keys, wherever the focus is."""
         ActionChains(self.driver).send_keys(*keys).perform()
+
+    def wait_blocked(self, tries: str, directives: set[str]) -> None:
+        """The policy blocks what a script tries, by each of these directives, and a script that is put in the page."""
+        self.js(TRIES_A_SCRIPT + tries)
+        wanted = directives | {"script-src-elem"}
+        self.wait(lambda: set(self.js("return window.blocked")) >= wanted, "each of them blocked")
+        assert self.js("return window.ran") is None
 
     def place(self) -> str:
         """What stands behind # in the address."""

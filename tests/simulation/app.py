@@ -132,8 +132,7 @@ class SimApp:
         if self._stopping or not self.machine.alive:
             return
         self.on_led(None)
-        if self.asks:
-            self.listener.group_joining()
+        self.listener.group_joining()
         if self.coordinator.reaches(self.machine):
             self.world.at(self.broker.delay_s(self.machine), self._join_arrives)
         else:

@@ -181,14 +181,13 @@ class Verdicts:
 
     def _who_is_deaf_is_silent(self) -> None:
         """F5: whom the group does not answer stops before its session ends, though the log takes what it sends."""
+        history = self.simulation.broker.history
+        sent = [*history[named(PROBE_RESULTS)], *history[named(SERVICE_STATES)]]
         for node, from_s, until_s in self.simulation.deaf:
-            silent_s = from_s + SILENT_AFTER_S
-            for topic in (PROBE_RESULTS, SERVICE_STATES):
-                for record in self.simulation.broker.history[named(topic)]:
-                    if record.sender == node and silent_s < record.sent_s < until_s:
-                        self.breach(
-                            "F5", f"{node} sends to {topic.name} at {record.sent_s:.3f}, deaf since {from_s:.3f}"
-                        )
+            for record in sent:
+                if record.sender == node and from_s + SILENT_AFTER_S < record.sent_s < until_s:
+                    text = f"{node} sends to {record.topic_} at {record.sent_s:.3f}, deaf since {from_s:.3f}"
+                    self.breach("F5", text)
 
     def _history_is_whole_and_true(self) -> None:
         """Every change has its line; none tells DOWN of a target that was well, or what was found before what had been
