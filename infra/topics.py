@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,7 @@ def init(
     missing = admin.create({name: wanted[name] for name in missing}, replication)
     found = admin.describe_all(list(wanted))
     _refuse_wrong(bootstrap, wanted, found)
+    admin.wait_for_leaders({name: wanted[name] for name in missing})
     return TopicsReport(
         cluster=cluster,
         created=missing,
@@ -155,6 +157,25 @@ class _Admin:
                 raise InfraError(f"topics were created and are not seen: {lost}", self.bootstrap, "look at the broker")
             time.sleep(POLL_S)
         return found
+
+    def wait_for_leaders(self, topics: Mapping[str, Topic]) -> None:
+        """Until each partition answers: one just made is described before its leader takes records."""
+        from confluent_kafka import KafkaException
+
+        from connectors.kafka.ends import asking, offsets_of
+        from connectors.kafka.places import END, Place
+
+        places = dict.fromkeys((Place(name, n) for name, topic in topics.items() for n in range(topic.partitions)), END)
+        limit_s = time.monotonic() + self.deadline_s
+        with closing(asking(self.contact.access, self.contact.voice)) as consumer:
+            while places:
+                try:
+                    offsets_of(consumer, places)
+                    return
+                except KafkaException as error:
+                    if time.monotonic() > limit_s:
+                        raise self.contact.failure("lead the topics that were created", error.args[0]) from error
+                    time.sleep(POLL_S)
 
     def create(self, topics: Mapping[str, Topic], replication: int, only_ask: bool = False) -> tuple[str, ...]:
         """Creates the topics, or with `only_ask` tries whether it could. Returns those that did not exist before."""

@@ -2,6 +2,8 @@
 
 Rule: a record is acknowledged by all in-sync replicas or reported as failed within the delivery time-out, which is
 shorter than the owner's lease, so that nothing old arrives after a successor; `kernel_deadline` holds the kernel to it.
+Without an offset nothing is acknowledged: librdkafka calls a request delivered that Kafka refused when the one behind
+it was taken, as happens where a partition has no leader yet (librdkafka 2.16, `test_refused_first`).
 `send` never waits: a full queue is the answer False, and the caller keeps the newest value (S-5). Why not Faust's
 producer: it wrote 2,600 records a second and holds them for twenty minutes.
 """
@@ -36,11 +38,12 @@ POLL_S = 0.05
 REPLACE_S = 1.0
 """How long a client that replaces another is left alone: what is wrong may be wrong with every one."""
 FLUSH_POLL_S = 0.002
+UNSEEN = "no offset came: Kafka took what was sent behind it, and perhaps not this"
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a record: its offset, or -1 and the error."""
+    """What became of a record: its offset, or -1 and the error. One with an error may be in the log all the same."""
 
     topic: str
     partition: int
@@ -160,27 +163,32 @@ class OwnProducer:
 
     def _settled(self, on_delivery: OnDelivery | None) -> Callable[[Any, Any], None]:
         def settle(error: Any, message: Any) -> None:
-            if error is None:
+            offset, text = message.offset(), None
+            if error is not None:
+                text = f"{error.name()}: {error.str()}"
+                if error.code() == KafkaError._MSG_TIMED_OUT:
+                    place = Place(message.topic(), message.partition())
+                    self.timed_out[place] = self.timed_out.get(place, 0) + 1
+            elif offset is None or offset < 0:
+                text = UNSEEN
+            if text is None:
                 self.delivered += 1
                 if self.timed_out:
                     self.timed_out.pop(Place(message.topic(), message.partition()), None)
             else:
                 self.failed += 1
-                if error.code() == KafkaError._MSG_TIMED_OUT:
-                    place = Place(message.topic(), message.partition())
-                    self.timed_out[place] = self.timed_out.get(place, 0) + 1
             if on_delivery is not None:
-                self._report(on_delivery, error, message)
+                self._report(
+                    on_delivery, Delivery(message.topic(), message.partition(), offset if text is None else -1, text)
+                )
 
         return settle
 
-    def _report(self, on_delivery: OnDelivery, error: Any, message: Any) -> None:
-        offset = -1 if error is not None else message.offset()
-        text = None if error is None else f"{error.name()}: {error.str()}"
+    def _report(self, on_delivery: OnDelivery, delivery: Delivery) -> None:
         try:
-            on_delivery(Delivery(message.topic(), message.partition(), offset, text))
+            on_delivery(delivery)
         except Exception:  # the caller's; the next delivery is another's
-            self._log.exception("on_delivery_failed", topic=message.topic(), partition=message.partition())
+            self._log.exception("on_delivery_failed", topic=delivery.topic, partition=delivery.partition)
 
     def _error(self, error: Any) -> None:
         self._voice.error(error.name(), error.str())
