@@ -160,22 +160,16 @@ class _Admin:
 
     def wait_for_leaders(self, topics: Mapping[str, Topic]) -> None:
         """Until each partition answers: one just made is described before its leader takes records."""
-        from confluent_kafka import KafkaException
+        from connectors.kafka.ends import EndOffsets
+        from connectors.kafka.places import Place
 
-        from connectors.kafka.ends import asking, offsets_of
-        from connectors.kafka.places import END, Place
-
-        places = dict.fromkeys((Place(name, n) for name, topic in topics.items() for n in range(topic.partitions)), END)
+        places = [Place(name, number) for name, topic in topics.items() for number in range(topic.partitions)]
         limit_s = time.monotonic() + self.deadline_s
-        with closing(asking(self.contact.access, self.contact.voice)) as consumer:
-            while places:
-                try:
-                    offsets_of(consumer, places)
-                    return
-                except KafkaException as error:
-                    if time.monotonic() > limit_s:
-                        raise self.contact.failure("lead the topics that were created", error.args[0]) from error
-                    time.sleep(POLL_S)
+        with closing(EndOffsets(self.contact.access)) as ends:
+            while ends.ask(places) is None:
+                if time.monotonic() > limit_s:
+                    raise InfraError("topics were created and do not answer", self.bootstrap, "look at the broker")
+                time.sleep(POLL_S)
 
     def create(self, topics: Mapping[str, Topic], replication: int, only_ask: bool = False) -> tuple[str, ...]:
         """Creates the topics, or with `only_ask` tries whether it could. Returns those that did not exist before."""

@@ -29,7 +29,7 @@ class Contact:
 
         self.bootstrap = bootstrap
         access = default_access(bootstrap, "watchbill-admin")
-        self.access, self.voice = access, ClientLog(access.client_id)
+        self.access, self._voice = access, ClientLog(access.client_id)
         self.client = AdminClient({**access.admin(), "error_cb": self._heard, "log_level": 0})
 
     def why_silent(self, deadline_s: float) -> str | None:
@@ -60,7 +60,7 @@ class Contact:
             except TimeoutError:
                 now_s = time.monotonic()
                 self.client.poll(0)
-                if self.voice.refusal is not None and turned_away_s is None:
+                if self._voice.refusal is not None and turned_away_s is None:
                     turned_away_s = now_s
                 if now_s > limit_s or (turned_away_s is not None and now_s > turned_away_s + PATIENCE_S):
                     raise self.failure(doing, KafkaError(KafkaError._TIMED_OUT)) from None
@@ -77,7 +77,7 @@ class Contact:
         if told.code() not in silent | {KafkaError._AUTHENTICATION, KafkaError._SSL}:
             fix = "grant what is missing (`watchbill acls` lists it), then run it again"
             return InfraError(f"Kafka does not {doing}: {told.str()}", self.bootstrap, fix)
-        refusal = self.voice.refusal or tls_port.refusal(self.access)
+        refusal = self._voice.refusal or tls_port.refusal(self.access)
         if refusal is not None:
             fault = not_let_in(self.bootstrap, *refusal)
             what, _, fix = fault.message.rpartition(". ")
@@ -89,4 +89,4 @@ class Contact:
         )
 
     def _heard(self, error: Any) -> None:
-        self.voice.error(error.name(), error.str())
+        self._voice.error(error.name(), error.str())
