@@ -20,6 +20,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import alerts, cluster, config, probes, states
 from schemas.datum import from_datum, to_datum
+from schemas.decoding import Decode, decoder_of
 from schemas.encoding import Encode, NotDirect, encoder_of, string
 
 RecordT = TypeVar("RecordT")
@@ -68,6 +69,8 @@ class _Today:
     from_datum: Callable[[Any], Any]
     body: Encode | None
     """Encodes a record without fastavro; None where the schema is not plain enough for that."""
+    read: Decode | None
+    """Decodes one, likewise."""
 
 
 def schema_text(name: str) -> str:
@@ -93,7 +96,8 @@ def _load() -> tuple[dict[type, _Today], dict[bytes, Written]]:
     for record_type in RECORD_TYPES:
         schema = parse_schema(json.loads(schema_text(record_type.__name__)))
         header = MARKER + fingerprint_of(schema)
-        today[record_type] = _Today(header, schema, to_datum(record_type), from_datum(record_type), _direct(schema))
+        there, back = to_datum(record_type), from_datum(record_type)
+        today[record_type] = _Today(header, schema, there, back, *_direct(schema, record_type))
         written[header] = Written(schema, record_type)
         for entry in old:
             if entry.name.split(".")[0] == record_type.__name__:
@@ -102,11 +106,11 @@ def _load() -> tuple[dict[type, _Today], dict[bytes, Written]]:
     return today, written
 
 
-def _direct(schema: Any) -> Encode | None:
+def _direct(schema: Any, record_type: type) -> tuple[Encode | None, Decode | None]:
     try:
-        return encoder_of(schema)
+        return encoder_of(schema), decoder_of(schema, record_type)
     except NotDirect:
-        return None
+        return None, None
 
 
 _TODAY, WRITTEN = _load()
@@ -152,18 +156,20 @@ def decode_any(data: bytes | None, limit_bytes: int | None = None) -> Any:
     if written is None:
         raise Unreadable(_header_fault(data))
     today = _TODAY[written.record_type]
-    body = io.BytesIO(data)
-    body.seek(HEADER_BYTES)
     try:
-        if written.schema is today.schema:
-            datum = schemaless_reader(body, today.schema, None)
+        if today.read is not None and written.schema is today.schema:
+            record, end = today.read(data, HEADER_BYTES)
         else:
-            datum = schemaless_reader(body, written.schema, today.schema)
-        record = today.from_datum(datum)
+            body = io.BytesIO(data)
+            body.seek(HEADER_BYTES)
+            record = today.from_datum(schemaless_reader(body, written.schema, today.schema))
+            end = body.tell()
     except Exception as fault:  # a decoder of hostile bytes may raise anything; all of it means the same
         raise Unreadable(f"not a {written.record_type.__name__}: {type(fault).__name__}: {fault}"[:300]) from fault
-    if body.tell() != len(data):
-        raise Unreadable(f"{len(data) - body.tell()} bytes too many after the {written.record_type.__name__}")
+    if end < len(data):
+        raise Unreadable(f"{len(data) - end} bytes too many after the {written.record_type.__name__}")
+    if end > len(data):
+        raise Unreadable(f"not a {written.record_type.__name__}: {end - len(data)} bytes too few")
     return record
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from fastavro import parse_schema, schemaless_writer
+from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,7 +30,7 @@ from schemas.codec import (
     peek_state,
     schema_text,
 )
-from schemas.datum import to_datum
+from schemas.datum import from_datum, to_datum
 from schemas.identifiers import NodeId
 from schemas.states import Doubt, ServiceState
 from tests.property.strategies import records
@@ -56,6 +56,25 @@ def test_the_bytes_are_those_that_fastavro_writes(record_type: type, data: st.Da
     body = io.BytesIO()
     schemaless_writer(body, schema, to_datum(record_type)(record))
     assert encode(record)[HEADER_BYTES:] == body.getvalue()
+
+
+@EVERY_TYPE
+@settings(max_examples=100)
+@given(data=st.data())
+def test_what_is_read_is_what_fastavro_reads(record_type: type, data: st.DataObject) -> None:
+    """In whole records and in damaged ones: where both read something, it is the same."""
+    whole = bytearray(encode(data.draw(records(record_type))))
+    for place in data.draw(st.lists(st.integers(HEADER_BYTES, len(whole) - 1), max_size=3)):
+        whole[place] = data.draw(st.integers(0, 255))
+    body, schema = io.BytesIO(whole), parse_schema(json.loads(schema_text(record_type.__name__)))
+    body.seek(HEADER_BYTES)
+    ours = read(bytes(whole))
+    try:
+        theirs = from_datum(record_type)(schemaless_reader(body, schema, None))
+    except Exception:
+        theirs = None
+    if body.tell() == len(whole) and None not in (ours, theirs):
+        assert ours == theirs
 
 
 @given(records(ServiceState))
