@@ -173,8 +173,8 @@ class EnginePool:
             self._tell(frames.encode_numbers(FrameKind.PROBE_RESUME, resume))
 
     def _engines_own(self, numbers: list[int]) -> list[int]:
-        others = self.tasks, self.passive
-        return [number for number in numbers if number in self._bindings and not any(number in own for own in others)]
+        ours, tasks, passive = self._bindings, self.tasks, self.passive
+        return [number for number in numbers if number in ours and number not in tasks and number not in passive]
 
     def _tell(self, data: bytes) -> None:
         for engine in list(self._living.values()):

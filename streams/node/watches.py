@@ -162,24 +162,31 @@ class Watches:
     ) -> tuple[frozenset[EntityId], frozenset[EntityId]]:
         started: list[EntityId] = []
         stopped: list[EntityId] = []
+        watches, standings, view_id = self._watches, self._distribution.standings, self._view.view_id
+        at_once = states is None and self._heard <= view_id
+        owning = Watch(Duty.OWN, view_id)
         for service in services:
-            watch = self._watches.get(service, RESTING)
-            after = self._after(service, RESTING if replaced else watch, states)
+            standing = standings.get(service)
+            if at_once and standing is not None and standing.role in CLAIMED:
+                if service not in watches:
+                    started.append(service)
+                watches[service] = owning  # what hand_over says; the state need not be looked up
+                continue
+            watch = watches.get(service, RESTING)
+            after = self._after(service, RESTING if replaced else watch, standing, states)
             if after.duty is Duty.REST:
-                if self._watches.pop(service, None) is not None:
+                if watches.pop(service, None) is not None:
                     stopped.append(service)
                 continue
-            self._watches[service] = after
+            watches[service] = after
             if watch.duty is Duty.REST:
                 started.append(service)
         return frozenset(started), frozenset(stopped)
 
-    def _after(self, service: EntityId, watch: Watch, states: Mapping[EntityId, LastState] | None) -> Watch:
-        standing: Standing | None = self._distribution.standings.get(service)
+    def _after(
+        self, service: EntityId, watch: Watch, standing: Standing | None, states: Mapping[EntityId, LastState] | None
+    ) -> Watch:
         if standing is None:
             return RESTING
-        view_id = self._view.view_id
-        if standing.role in CLAIMED and states is None and self._heard <= view_id:
-            return Watch(Duty.OWN, view_id)  # what hand_over says; the state need not be looked up
         last = states[service] if states is not None else self._last_state(service)
-        return hand_over(watch, self._node, standing, view_id, last)
+        return hand_over(watch, self._node, standing, self._view.view_id, last)
