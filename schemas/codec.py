@@ -265,6 +265,7 @@ def _header_fault(data: bytes) -> str:
 
 
 _STATE_TODAY = _TODAY[states.ServiceState]
+STATE_HEADER, STATE_SCHEMA = _STATE_TODAY.header, _STATE_TODAY.schema
 _STATE_WORDS: tuple[str, ...] = tuple(_STATE_TODAY.schema["fields"][4]["type"]["symbols"])
 _PATH_TODAY = _TODAY[probes.PathReport]
 _PATH_WORDS: tuple[str, ...] = tuple(_PATH_TODAY.schema["fields"][2]["type"]["symbols"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from schemas.identifiers import EntityId, NodeId, ViewId
 from schemas.probes import MeasuredLoad, PathState, Reason, Verdict
@@ -73,6 +74,10 @@ class ProbeFailure:
     at_ms: int
     reason: Reason
     detail: str
+
+
+NO_NUMBER: Final = -1
+"""Below every sequence and run number: of a binding that its owner has not reported of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ configuration has not brought yet waits for the configuration.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from itertools import islice
@@ -18,27 +17,20 @@ from structlog import get_logger
 
 from connectors.replica.state_map import StaleRecord
 from schemas.codec import decode, encode
+from schemas.declaring import Declaration
 from schemas.identifiers import EntityId, Partition, partition_of
-from schemas.probes import ProbeResults, ProbeRun
+from schemas.probes import ProbeResults
 from schemas.states import PathMonitoring, ServiceState, ServiceTransition
+from streams.agents.early import Early
+from streams.agents.missed import Missed
 from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
+from streams.folding.declaring import declaration, shown_by
 from streams.folding.doubt import wakes_at_ms
-from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, ServiceConfig, Source
+from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import BAD_NEWS, Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
 
 log = get_logger()
-
-EARLY_SERVICES = 5_000
-"""Services not configured here yet of which batches are kept; beyond it those of the oldest are dropped."""
-EARLY_BATCHES = 100
-"""Batches kept for one of them, the newest."""
-
-MISSED_CHANGES = 200_000
-"""Configuration changes of services whose partition is elsewhere, kept in case the partition comes here."""
-
-MISSED_MS = 30_000
-"""How long such a change is kept: as long as a partition may be without a node. What is older was seen by one."""
 
 MADE_UP_AT_ONCE = 200
 """Of the missed changes so many are looked at in one go: a fold made from its record takes a tenth of a millisecond,
@@ -98,8 +90,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._aside: list[dict[EntityId, ServiceFold]] = []
         self._forks: set[EntityId] = set()
         """Services of which two nodes told something under one order, and this one has told a later one already."""
-        self._early: dict[EntityId, deque[tuple[ProbeResults, Source]]] = {}
-        self._missed: dict[EntityId, tuple[Source, int]] = {}
+        self._early = Early()
+        self._missed = Missed()
         self._joined = False
         self._state_of: StateOf = self._decoded
         self._due: dict[EntityId, Source] = {}
@@ -114,6 +106,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.silenced = 0
         """Alerts not told because something that the service depends on is DOWN, which has its own (M-20)."""
         self.folded_runs = 0
+        self.declared = 0  # claims told without a fold
         self.on_alert: Callable[[Alert], object] = _ignore
         """Who tells people of an alert that nothing explains."""
 
@@ -154,17 +147,14 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._set_aside()
         self._forks.clear()
         self.partitions = frozenset(partitions)
-        self._early = {key: batches for key, batches in self._early.items() if partition_of(key) in self.partitions}
+        self._early.forget_except(self.partitions)
         self._joined = True
-        now_ms = self._now_ms()
-        recent = {key: noted for key, noted in self._missed.items() if now_ms - noted[1] < MISSED_MS}
-        ours = {key: source for key, (source, _) in recent.items() if partition_of(key) in self.partitions}
+        ours = self._missed.pop(self.partitions, self._now_ms())
         kept = {key: source for key, source in self._due.items() if partition_of(key) in self.partitions}
         self._due = kept | ours
         for service_id in timed:
             if service_id not in self._due and partition_of(service_id) in self.partitions:
                 self._due[service_id] = NO_SOURCE
-        self._missed = {key: noted for key, noted in recent.items() if key not in ours}
         self.make_up()
 
     def revoked(self) -> None:
@@ -207,6 +197,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
 
     def take(self, results: ProbeResults, source: Source) -> None:
         """Fold one batch, and keep what came too early for the configuration."""
+        results = self._declare(results, source)
         try:
             facts = fold_results(self, results, source, self._owner_of, self._now_ms(), self._ask)
             self._carry_out(facts)
@@ -218,7 +209,35 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.folded_runs += len(results.runs)
         early = {service_id for service_id in _unknown(facts) if partition_of(service_id) in self.partitions}
         if early:
-            self._keep_early(early, results, source)
+            self._early.keep(early, results, source)
+
+    def _declare(self, results: ProbeResults, source: Source) -> ProbeResults:
+        """Tell of claims whose services have no fold and nothing else to tell; the batch with what is left to fold.
+
+        Their folds are made soon, and would tell a change of configuration that nobody saw.
+        """
+        if not results.claims or results.suspect:
+            return results
+        sender = Sender(results.node_id, results.incarnation, results.view_id, source)
+        declared, left = declaration(sender, self._now_ms()), []
+        for service_id in results.claims:
+            record = self._declared(service_id, declared, sender)
+            if record is None:
+                left.append(service_id)
+            else:
+                self._table[service_id] = record
+                self._due[service_id] = NO_SOURCE
+        self.declared += len(results.claims) - len(left)
+        return replace(results, claims=tuple(left))
+
+    def _declared(self, service_id: EntityId, declared: Declaration, sender: Sender) -> bytes | None:
+        config, missed = self._config_of(service_id), self._due.get(service_id, NO_SOURCE) != NO_SOURCE
+        if config is None or missed or service_id in self._folds or partition_of(service_id) not in self.partitions:
+            return None
+        shown, held = shown_by(config), self._table.get(service_id)
+        if shown is None or held is None or self._owner_of(service_id, sender.view_id) != sender.node_id:
+            return None
+        return declared.of(held, shown)
 
     def configured(self, services: Iterable[EntityId], source: Source) -> None:
         """These services were added, changed or removed."""
@@ -226,8 +245,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
             if partition_of(service_id) in self.partitions:
                 self._due.pop(service_id, None)
                 self._configure(service_id, source)
-            elif self._joined and len(self._missed) < MISSED_CHANGES:
-                self._missed[service_id] = (source, self._now_ms())
+            elif self._joined:
+                self._missed.note(service_id, source, self._now_ms())
 
     def remove_unconfigured(self, services: Iterable[EntityId]) -> int:
         """Tombstones for states of ours whose service is gone (it was removed while nobody folded); how many."""
@@ -321,7 +340,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         config = self._config_of(service_id)
         fold = self._folds.get(service_id)
         if config is None:
-            self._early.pop(service_id, None)
+            self._early.pop(service_id)
             if fold is not None or service_id in self._table:
                 self._folds.pop(service_id, None)
                 self._carry_out((Remove(service_id),))
@@ -331,22 +350,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         else:
             fold.reach = self._reach_of(service_id)
             self._carry_out(fold.configured(config, source, self._now_ms()))
-        for results, early_source in self._early.pop(service_id, ()):
+        for results, early_source in self._early.pop(service_id):
             self.take(results, early_source)
-
-    def _keep_early(self, services: Collection[EntityId], results: ProbeResults, source: Source) -> None:
-        """Keep of a batch what it says of these services, each part by itself."""
-        runs: dict[EntityId, list[ProbeRun]] = defaultdict(list)
-        for run in results.runs:
-            runs[run.service_id].append(run)
-        claims = set(results.claims)
-        for service_id in services:
-            claim = (service_id,) if service_id in claims else ()
-            said = tuple(said for said in results.resolutions if said.service_id == service_id)
-            only = replace(results, claims=claim, runs=tuple(runs.get(service_id, ())), resolutions=said)
-            if len(self._early) >= EARLY_SERVICES and service_id not in self._early:
-                self._early.pop(next(iter(self._early)))
-            self._early.setdefault(service_id, deque(maxlen=EARLY_BATCHES)).append((only, source))
 
     def _carry_out(self, facts: Iterable[Fact]) -> None:
         for fact in facts:

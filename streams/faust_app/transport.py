@@ -17,7 +17,7 @@ from typing import Any
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import MethodQueue
 
-from streams.faust_app.commit_trail import CommitTrail
+from streams.faust_app.commit_trail import CommitTrail, commit_behind_s
 from streams.faust_app.group_watch import watch
 
 IDLE_WAIT_MS = 100
@@ -135,7 +135,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
     def trail(self) -> CommitTrail:
         """Of this consumer: how far it was when."""
         if self._trail is None:
-            self._trail = CommitTrail()
+            self._trail = CommitTrail(commit_behind_s(self.app.conf.broker_session_timeout))
             self._worked: dict[Any, int] = {}
             self._told: dict[Any, int] = {}
         return self._trail

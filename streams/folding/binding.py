@@ -15,7 +15,7 @@ from typing import Final
 from schemas.identifiers import EntityId
 from schemas.limits import DETAIL_CHARACTERS
 from schemas.probes import ProbeRun, Reason, Verdict
-from schemas.states import BindingState, BindingVerdict, ProbeFailure
+from schemas.states import NO_NUMBER, BindingState, BindingVerdict, ProbeFailure
 from streams.folding.events import BindingConfig
 from streams.folding.facts import Alert, AlertKind
 from streams.folding.history import failures, judge, newest_failures, push, rule_of
@@ -36,9 +36,6 @@ SUCCEEDED, FAILED, ANNOUNCED = Verdict.UP, Verdict.DOWN, Verdict.MAINTENANCE
 UNDECIDED = Verdict.INCONCLUSIVE
 UP, DOWN, MAINTENANCE = BindingVerdict.UP, BindingVerdict.DOWN, BindingVerdict.MAINTENANCE
 """The same as plain names: looking them up in the class costs 30 ns, several times a report."""
-
-NO_NUMBER: Final = -1
-"""Below every sequence and run number."""
 
 
 class BindingFold:

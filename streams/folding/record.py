@@ -54,6 +54,11 @@ def cause_of(kind: CauseKind, text: str, source: Source) -> Cause:
     return Cause(kind, text[:CAUSE_CHARACTERS], source.topic, source.partition, source.offset)
 
 
+def ownership_text(sender: Sender) -> str:
+    """What a record says whose owner alone is new."""
+    return f"monitored by {sender.node_id} under view {sender.view_id}"
+
+
 class Folded(Grounds, Protocol):
     """All that a record tells of a service: the working fold of one service."""
 

@@ -14,7 +14,16 @@ from streams.folding.binding import BindingFold
 from streams.folding.doubt import Opinion
 from streams.folding.events import NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish, Transition
-from streams.folding.record import Declared, cause_of, declared_in, next_record, says, shows, transition_of
+from streams.folding.record import (
+    Declared,
+    cause_of,
+    declared_in,
+    next_record,
+    ownership_text,
+    says,
+    shows,
+    transition_of,
+)
 from streams.folding.server import NO_SERVER, Secondary
 from streams.folding.settling import Settled, settle, settled_text
 
@@ -72,8 +81,7 @@ class Working:
         return settled
 
     def _ownership(self, sender: Sender) -> Cause:
-        text = f"monitored by {sender.node_id} under view {sender.view_id}{settled_text(self)}"
-        return cause_of(CauseKind.OWNERSHIP, text, sender.source)
+        return cause_of(CauseKind.OWNERSHIP, ownership_text(sender) + settled_text(self), sender.source)
 
     def _probe_cause(self, binding: BindingFold, up_weight: int, source: Source) -> Cause | None:
         """What a binding's news makes the cause; one that decides nothing leaves it as it is (None: none yet)."""

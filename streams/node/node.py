@@ -185,6 +185,7 @@ class Node:
             self.monitoring.opinions.view_of,
             self.monitoring.own_health.suspect,
             self.monitoring.links.news_of,
+            taking_over=lambda: bool(self.monitoring.watches.unconfirmed),
         )
 
     def suspects(self) -> frozenset[NodeId]:

@@ -28,6 +28,9 @@ log = get_logger()
 
 TICK_S = 0.010
 LAZY_S = 1.0
+LAZY_WAITS = 2
+"""So many times longer what is not urgent waits while this node takes services over: it would make a record for each
+partition, on every node, in the very second in which thousands of claims are folded."""
 PAUSE_S = 0.00035
 """After a tick that sent n batches the next one waits for n * n times this,"""
 LONGEST_TICK_S = 0.15
@@ -58,6 +61,11 @@ def always(_run: ProbeRun) -> bool:
     return True
 
 
+def settled() -> bool:
+    """For a node that never takes anything over."""
+    return False
+
+
 def no_link(_service: EntityId) -> Link | None:
     """For a node that learns nothing of links."""
     return None
@@ -84,6 +92,7 @@ class ResultPublisher:
         opinion_view: Flag = no_view,
         suspect: Callable[[], bool] = certain,
         link_news: LinkNews = no_link,
+        taking_over: Callable[[], bool] = settled,
     ) -> None:
         self._identity = identity
         self._sender = sender
@@ -96,6 +105,8 @@ class ResultPublisher:
         self._opinion_view = opinion_view
         self._suspect = suspect
         self._link_news = link_news
+        self._taking_over = taking_over
+        self._waits = 0
         self._resolved: dict[EntityId, None] = {}
         self._runs: dict[Partition, dict[tuple[EntityId, EntityId, int], ProbeRun]] = defaultdict(dict)
         self._newest = 0
@@ -147,9 +158,17 @@ class ResultPublisher:
 
     def flush(self) -> None:
         """Send all that waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
-        self._lazily_scheduled = False
         self._urgent.update(self._runs)
         self._tick()
+
+    def _flush_lazily(self) -> None:
+        self._lazily_scheduled = False
+        if self._waits < LAZY_WAITS and self._taking_over():
+            self._waits += 1
+            self._schedule(urgent=False)
+        else:
+            self._waits = 0
+            self.flush()
 
     def _tick(self) -> None:
         """Send what is urgent, and what else waits for the same partitions."""
@@ -169,7 +188,7 @@ class ResultPublisher:
         partitions, self._urgent = self._urgent, set()
         claims, self._claims = self._claims, {}
         resolved, self._resolved = self._resolved, {}
-        partitions |= {partition_of(service) for service in (*claims, *resolved)}
+        partitions |= {partition_of(service) for service in resolved}
         runs = [run for partition in partitions for run in self._runs.pop(partition, {}).values()]
         runs_by_batch: dict[tuple[Partition, ViewId], list[ProbeRun]] = defaultdict(list)
         claims_by_batch: dict[tuple[Partition, ViewId], list[EntityId]] = defaultdict(list)
@@ -289,4 +308,4 @@ class ResultPublisher:
             self._call_later(max(TICK_S, self._next_tick_s - time.monotonic()), self._tick)
         elif not (urgent or self._scheduled or self._lazily_scheduled):
             self._lazily_scheduled = True
-            self._call_later(LAZY_S, self.flush)
+            self._call_later(LAZY_S, self._flush_lazily)

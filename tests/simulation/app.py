@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from connectors.kafka.places import Place
-from streams.faust_app.commit_trail import COMMIT_BEHIND_S, CommitTrail
+from streams.faust_app.commit_trail import CommitTrail, commit_behind_s
 from streams.faust_app.identity import NodeIdentity
 from tests.simulation.broker import Record
 from tests.simulation.world import Machine
@@ -50,8 +50,7 @@ class SimApp:
         self._tasks: list[asyncio.Task[None]] = []
         self._rejoining = self._stopping = False
         self._done: dict[Place, int] = {}
-        self._trail = CommitTrail(COMMIT_BEHIND_S / 2)
-        """The sessions of a schedule are half as long as those of the product."""
+        self._trail = CommitTrail(commit_behind_s(self.coordinator.session_s))
         self._committing = False
         self.world, self.broker = self.machine.world, self.coordinator.broker
 

@@ -12,6 +12,7 @@ from schemas.codec import decode, encode
 from schemas.identifiers import ViewId
 from schemas.probes import Verdict
 from schemas.states import CauseKind, ServiceState, State
+from streams.agents import early as early_module
 from streams.agents import folds as folds_module
 from streams.folding.facts import Refusal
 from tests.unit.agents.folds_desk import COMMAND, HERE, NOT_HERE, Desk, configured, ids
@@ -121,22 +122,22 @@ def test_of_a_batch_only_what_is_unknown_waits() -> None:
 
 
 def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folds_module, "EARLY_SERVICES", 3)
-    monkeypatch.setattr(folds_module, "EARLY_BATCHES", 2)
+    monkeypatch.setattr(early_module, "EARLY_SERVICES", 3)
+    monkeypatch.setattr(early_module, "EARLY_BATCHES", 2)
     desk = Desk()
     services = ids(HERE)[:5]
     for sequence in range(1, 5):
         for service in services:
             desk.take(probed(sequence, service=service, count=sequence))
-    assert len(desk.folds._early) == 3
-    assert all(len(batches) <= 2 for batches in desk.folds._early.values())
+    assert len(desk.folds._early._batches) == 3
+    assert all(len(batches) <= 2 for batches in desk.folds._early._batches.values())
 
 
 def test_a_large_batch_before_its_configuration_is_kept_once_each() -> None:
     desk = Desk()
     services = tuple(ids(HERE))
     desk.take(*(probed(n, service=service) for n, service in enumerate(services, 1)), claims=services)
-    kept = [results for batches in desk.folds._early.values() for results, _ in batches]
+    kept = [results for batches in desk.folds._early._batches.values() for results, _ in batches]
     assert len(kept) == len(services)
     assert all(len(results.claims) == len(results.runs) == 1 for results in kept)
 
@@ -146,12 +147,12 @@ def test_what_waited_goes_when_the_partition_goes_or_the_service_is_removed() ->
     one, two = ids(HERE)[:2]
     desk.take(claims=(one, two))
     desk.folds.configured([one], COMMAND)
-    assert set(desk.folds._early) == {two}
+    assert set(desk.folds._early._batches) == {two}
     desk.folds.revoked()
     desk.folds.assigned([HERE])
-    assert set(desk.folds._early) == {two}, "the same partition again: its batches will not come twice"
+    assert set(desk.folds._early._batches) == {two}, "the same partition again: its batches will not come twice"
     desk.folds.assigned([NOT_HERE])
-    assert not desk.folds._early
+    assert not desk.folds._early._batches
 
 
 def test_a_changed_configuration_is_told_with_the_command_as_its_cause() -> None:
@@ -315,3 +316,58 @@ def test_a_new_table_makes_every_fold_anew() -> None:
     desk.folds.use_table({})
     assert len(desk.folds) == 0
     assert desk.folds[WEB].record is None
+
+
+def taken_over(desk: Desk) -> ServiceState:
+    """The other node claims what this one has folded, after an assignment."""
+    desk.take(probed(1))
+    desk.folds.assigned([HERE])
+    desk.owner = lambda service, view: B1
+    desk.take(claims=(WEB,), view=4, node=B1)
+    state = desk.state()
+    assert state is not None
+    return state
+
+
+def test_V4_a_takeover_is_told_without_a_fold_which_is_made_soon() -> None:
+    desk = Desk()
+    state = taken_over(desk)
+    assert (state.owner, state.view_id, state.sequence, state.state) == (B1, 4, 2, State.UP)
+    assert (desk.folds.declared, len(desk.folds)) == (1, 0)
+    desk.take(probed(1, Verdict.DOWN), view=4, node=B1)
+    assert desk.folds[WEB].record == state, "its reports are counted from its first one on"
+    assert desk.folds[WEB].bindings[HTTP].sequence == 1
+    desk.folds.make_up()
+    assert (len(desk.folds), desk.state()) == (1, state)
+
+
+def test_V4_a_change_of_configuration_that_nobody_saw_follows_a_takeover() -> None:
+    desk = Desk()
+    desk.take(probed(1))
+    desk.configs[WEB] = changed(CONFIG, bindings=(changed(CONFIG.bindings[0], monitor_name="shop", weight=7),))
+    state = taken_over(desk)
+    assert (desk.folds.declared, state.up_weight) == (1, 1)
+    desk.folds.make_up()
+    after = desk.state()
+    assert after is not None
+    assert (after.up_weight, after.cause.kind, after.owner) == (7, CauseKind.CONFIG, B1)
+
+
+def test_V4_a_change_that_was_missed_is_told_before_the_claim() -> None:
+    desk = Desk()
+    desk.take(probed(1))
+    desk.folds.revoked()
+    desk.configs[WEB] = changed(CONFIG, name="shop")
+    desk.folds.configured([WEB], COMMAND)
+    state = taken_over(desk)
+    assert (desk.folds.declared, state.name, state.owner) == (0, "shop", B1)
+
+
+def test_V4_whoever_may_not_claim_is_refused_as_ever() -> None:
+    desk = Desk()
+    desk.take(probed(1))
+    desk.folds.assigned([HERE])
+    desk.take(claims=(WEB,), view=4, node=B1)
+    assert (desk.folds.declared, desk.folds.refused[Refusal.NOT_OWNER]) == (0, 1)
+    desk.take(claims=(WEB,), view=2)
+    assert (desk.folds.declared, desk.folds.refused[Refusal.OBSOLETE_VIEW]) == (0, 1)

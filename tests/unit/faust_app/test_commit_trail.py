@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faust.transport.drivers import aiokafka as driver
 
-from streams.faust_app.commit_trail import COMMIT_BEHIND_S, CommitTrail
+from streams.faust_app.commit_trail import CommitTrail, commit_behind_s
 from streams.faust_app.transport import Consumer
-from streams.node.settings import DEFAULT_SESSION_TIMEOUT_S
+from streams.node.settings import DEFAULT_SESSION_TIMEOUT_S, MINIMUM_SESSION_TIMEOUT_S
 from streams.node.stall import STALL_S
+
+BEHIND_S = 5.0
 
 
 def test_F1_what_was_just_worked_off_is_not_committed() -> None:
@@ -35,7 +38,9 @@ def test_places_are_apart_and_a_rebalance_begins_anew() -> None:
 
 
 def test_a_commit_stays_behind_every_delivery_and_before_any_stall() -> None:
-    assert DEFAULT_SESSION_TIMEOUT_S < COMMIT_BEHIND_S < STALL_S - 2
+    for session_s in (MINIMUM_SESSION_TIMEOUT_S, DEFAULT_SESSION_TIMEOUT_S):
+        assert 0.6 * session_s < commit_behind_s(session_s) <= session_s, "read again in every takeover: no more"
+    assert commit_behind_s(60) < STALL_S - 2
 
 
 class Quiet:
@@ -45,6 +50,7 @@ class Quiet:
         self.now_s = 100.0
         self.committed: dict[str, int] = {}
         self.consumer = consumer = object.__new__(Consumer)
+        consumer.app = SimpleNamespace(conf=SimpleNamespace(broker_session_timeout=BEHIND_S))
         monkeypatch.setattr("streams.faust_app.transport.time.monotonic", lambda: self.now_s)
         consumer._acked, consumer._acked_index = defaultdict(list), defaultdict(set)
         consumer._gap = defaultdict(lambda: None)
@@ -88,10 +94,10 @@ def test_F1_the_last_record_of_a_quiet_partition_is_committed_when_it_is_time(mo
     quiet = Quiet(monkeypatch)
     quiet.works_off(10, 11)
     assert [quiet.tick(0.0), quiet.tick(2.0)] == [None, None]
-    assert quiet.tick(COMMIT_BEHIND_S) == 12, "though nothing new came"
+    assert quiet.tick(BEHIND_S) == 12, "though nothing new came"
     quiet.works_off(12)
     assert quiet.tick(1.0) == 12
-    assert quiet.tick(COMMIT_BEHIND_S) == 13
+    assert quiet.tick(BEHIND_S) == 13
 
 
 def test_F1_after_a_rebalance_what_is_read_again_is_committed_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,5 +118,5 @@ def test_F1_what_is_worked_off_while_commits_lag_waits_for_no_commit(monkeypatch
     for offset in range(10, 40):
         quiet.works_off(offset)
         quiet.tick(1.0)
-    assert quiet.tick(0.0) == 40 - int(COMMIT_BEHIND_S)
-    assert quiet.tick(COMMIT_BEHIND_S) == 40
+    assert quiet.tick(0.0) == 40 - int(BEHIND_S)
+    assert quiet.tick(BEHIND_S) == 40

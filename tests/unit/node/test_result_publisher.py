@@ -17,6 +17,7 @@ from streams.node import results
 from streams.node.results import (
     CLAIMS_PER_BATCH,
     LAZY_S,
+    LAZY_WAITS,
     LONGEST_TICK_S,
     RUNS_PER_BATCH,
     TICK_S,
@@ -36,6 +37,7 @@ class Desk:
     sender: RecordingSender = field(default_factory=RecordingSender)
     lease: Switch = field(default_factory=Switch)
     later: Later = field(default_factory=Later)
+    takeover: Switch = field(default_factory=lambda: Switch(False))
     publisher: ResultPublisher = field(init=False)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class Desk:
             self.lease,
             self.later,
             lambda: 1_000,
+            taking_over=self.takeover,
         )
 
     def tick(self) -> list[ProbeResults]:
@@ -277,3 +280,24 @@ def test_F3_what_comes_back_undelivered_is_as_old() -> None:
         record.settle("_PURGE_QUEUE")
     desk.publisher.keep_house()
     assert sequences(desk.tick()) == [6]
+
+
+def test_what_is_not_urgent_waits_for_the_end_of_a_takeover_but_not_for_ever() -> None:
+    desk = Desk()
+    desk.takeover.on = True
+    desk.publisher.report([probed(1)], lambda run: False)
+    assert [sequences(desk.tick()) for _ in range(LAZY_WAITS + 1)] == [[], [], [1]]
+    desk.publisher.report([probed(2)], lambda run: False)
+    assert desk.tick() == []
+    desk.takeover.on = False
+    assert sequences(desk.tick()) == [2]
+
+
+def test_a_claim_takes_no_reports_with_it_that_are_not_urgent() -> None:
+    desk = Desk()
+    desk.publisher.report([probed(1)], lambda run: False)
+    lazily = desk.later.calls.pop()
+    desk.publisher.claim([WEB])
+    assert [(batch.claims, batch.runs) for batch in desk.tick()] == [((WEB,), ())]
+    desk.later.calls.append(lazily)
+    assert sequences(desk.tick()) == [1]

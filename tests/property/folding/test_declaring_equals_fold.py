@@ -1,0 +1,105 @@
+"""A claim told from the bytes of the last record is the record that the fold would tell, or is left to the fold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from schemas.codec import decode, encode
+from schemas.identifiers import NodeId, ViewId
+from schemas.probes import ProbeRun
+from schemas.states import PathMonitoring, ServiceState, State
+from streams.folding.declaring import declaration, shown_by
+from streams.folding.events import Sender, ServiceConfig, Source
+from streams.folding.facts import Publish
+from streams.folding.service import ServiceFold
+from tests.property.folding.worlds import SERVICE, Timed, configured, published, run, worlds
+from tests.unit.folding.builders import B0, CONFIG, WEB, new_fold, probed
+from tests.unit.folding.builders import sender as sender_of
+
+B2 = NodeId("b2")
+NEXT = Sender(B2, "b2#9", ViewId(9), Source("probe-results", 9, 70))
+NOW_MS = 9_000_000
+
+
+def told_by_fold(config: ServiceConfig, held: bytes, sender: Sender, now_ms: int = NOW_MS) -> list[bytes]:
+    """What a fold that is made from the record tells of its configuration, of the time, and of the claim."""
+    fold = ServiceFold(config.entity_id, decode(ServiceState, held))
+    facts = [*fold.configured(config, Source("config-entities", 0, 1), now_ms), *fold.due(now_ms)]
+    facts += fold.claimed(sender, sender.node_id, now_ms)
+    assert all(isinstance(fact, Publish) for fact in facts if published([fact]))
+    return [encode(fact.state) for fact in published(facts)]
+
+
+def told_shortly(config: ServiceConfig, held: bytes, sender: Sender, now_ms: int = NOW_MS) -> bytes | None:
+    shown = shown_by(config)
+    return None if shown is None else declaration(sender, now_ms).of(held, shown)
+
+
+@given(worlds(), st.sampled_from([NEXT, replace(NEXT, view_id=ViewId(2)), replace(NEXT, incarnation="b0#1")]))
+def test_V4_what_is_told_without_a_fold_is_what_the_fold_tells(
+    world: tuple[ServiceConfig, list[Timed]], sender: Sender
+) -> None:
+    config, timed = world
+    records = published(run(configured(config), timed))
+    for fact in records:
+        held = encode(fact.state)
+        shortly = told_shortly(config, held, sender)
+        event("told without a fold" if shortly is not None else "left to the fold")
+        if shortly is not None:
+            assert told_by_fold(config, held, sender) == [shortly]
+
+
+@given(worlds())
+def test_V4_every_plain_record_is_told_without_a_fold(world: tuple[ServiceConfig, list[Timed]]) -> None:
+    config, timed = world
+    for fact in published(run(configured(config), timed)):
+        state = fact.state
+        judged = state.state in (State.UP, State.DOWN)
+        if judged and not config.flap_changes and state.doubt is None:
+            assert told_shortly(config, encode(state), NEXT) is not None
+
+
+def up(config: ServiceConfig = CONFIG, run: ProbeRun | None = None) -> bytes:
+    fold = new_fold(config)
+    fold.reported(sender_of(), B0, [run or probed(1)], 1_000)
+    assert fold.record is not None
+    return encode(fold.record)
+
+
+def test_V4_what_may_be_news_is_left_to_the_fold() -> None:
+    held = up()
+    assert told_shortly(CONFIG, held, NEXT) is not None
+    others: dict[str, ServiceConfig] = {
+        "disabled": replace(CONFIG, enabled=False),
+        "not monitored": replace(CONFIG, monitored=False),
+        "damped": replace(CONFIG, flap_changes=1),
+        "by name": replace(CONFIG, domain="web.example", ip_address=""),
+        "with paths": replace(CONFIG, path_monitoring=PathMonitoring.INDIVIDUAL),
+        "renamed": replace(CONFIG, name="shop"),
+        "moved": replace(CONFIG, ip_address="10.0.0.2"),
+        "another port": replace(CONFIG, port=81),
+        "another threshold": replace(CONFIG, threshold=5),
+        "unbound": replace(CONFIG, bindings=()),
+        "a shadow now": replace(CONFIG, bindings=(replace(CONFIG.bindings[0], counts=False),)),
+    }
+    assert [why for why, config in others.items() if told_shortly(config, held, NEXT) is not None] == []
+
+
+def test_V4_who_may_not_claim_is_left_to_the_fold() -> None:
+    held = up()
+    for sender in (replace(NEXT, view_id=ViewId(3)), replace(NEXT, view_id=ViewId(2)), sender_of(view=9)):
+        assert told_shortly(CONFIG, held, sender) is None, "the same view, an older one, the same incarnation"
+
+
+def test_V4_bytes_that_are_no_state_of_today_are_left_to_the_fold() -> None:
+    held = up()
+    shown = shown_by(CONFIG)
+    assert shown is not None
+    for length in range(len(held)):
+        assert declaration(NEXT, NOW_MS).of(held[:length], shown) is None
+    assert declaration(NEXT, NOW_MS).of(held + b"\0", shown) is None
+    assert declaration(NEXT, NOW_MS).of(b"\xc3\x01" + bytes(8) + held[10:], shown) is None
+    assert WEB == SERVICE
