@@ -38,6 +38,9 @@ HOPELESS_LOOKS = {FaultKind.TOPIC_MISSING: 4, FaultKind.NOT_LET_IN: 2}
 everywhere at once. A look at a broker that lets nobody in takes three seconds."""
 LOOK_S = 4.0
 """So often it is looked whether a partition stands still; two looks tell."""
+LATE_LOOK_S = 12.0
+"""The same while records keep coming: they wait meanwhile, and where Kafka is busy that was half a second of a
+takeover."""
 LOOK_ANSWER_S = 1.0
 UNANSWERED_LOOKS = 3
 """So many looks without an answer, while Kafka answers other questions, and the client is given up as well."""
@@ -207,8 +210,8 @@ class LogReader:
 
     def _follow(self, consumer: Any, watch: LogWatch) -> None:
         """Hands over records until stopped, until a final fault, or until a partition stands still."""
-        asked_s = time.monotonic()
-        while not self._is_over() and not self._stands_still(consumer):
+        asked_s, first = time.monotonic(), None
+        while not self._is_over() and not self._stands_still(consumer, LOOK_S if first is None else LATE_LOOK_S):
             first = consumer.poll(POLL_S)
             if first is not None:
                 self._take([first, *consumer.consume(BATCH_RECORDS, 0)])
@@ -221,10 +224,10 @@ class LogReader:
                 watch.ask()
             self._hear(watch.answer(self.topic_ids))
 
-    def _stands_still(self, consumer: Any) -> bool:
-        """Whether this client reads on no more. Asked while Kafka answers, every LOOK_S."""
+    def _stands_still(self, consumer: Any, every_s: float) -> bool:
+        """Whether this client reads on no more. Asked while Kafka answers, every so often."""
         now_s = time.monotonic()
-        if now_s - self._looked_s < LOOK_S:
+        if now_s - self._looked_s < every_s:
             return False
         self._looked_s = now_s
         if not self._answering:
