@@ -23,6 +23,8 @@ _FIELDS = {field["name"]: field["type"] for field in STATE_SCHEMA["fields"]}
 _BINDING = _FIELDS["bindings"]["items"]
 _spans, _binding_spans, _cause_of = spans_of(STATE_SCHEMA), spans_of(_BINDING), encoder_of(_FIELDS["cause"])
 
+_PLACES = {field["name"]: place for place, field in enumerate(_BINDING["fields"])}
+_STATE, _SEQUENCE, _VERDICT, _COUNTS = (_PLACES[name] for name in ("state", "sequence", "verdict", "counts"))
 _SERVING_OR_NOT = [_FIELDS["state"]["symbols"].index(state.value) * 2 for state in (State.UP, State.DOWN)]
 _OFF = _FIELDS["path_monitoring"]["symbols"].index(PathMonitoring.OFF.value) * 2
 _UNKNOWN = _FIELDS["path_state"]["symbols"].index(PathState.UNKNOWN.value) * 2
@@ -68,26 +70,15 @@ class Declaration:
         at = _spans(data, HEADER_BYTES)
         view, sequence, entity, name, state, owner, incarnation, address, _, ttl, _, _, path, _, load, _, *more = at
         threshold, cause, changed, updated, bindings, domain, due, flaps, monitoring, doubt, end = more
-        number, _ = long_at(data, sequence)
-        if (
-            end != len(data)
-            or data[doubt]
-            or data[flaps]
-            or data[due]
-            or data[domain]
-            or data[load]
-            or data[ttl]
-            or data[monitoring] != _OFF
-            or data[path] != _UNKNOWN
-            or data[state] not in _SERVING_OR_NOT
-            or data[name:state] != shown.name
-            or data[address:ttl] != shown.server
-            or data[threshold:cause] != shown.threshold
-            or data[incarnation:address] == self._incarnation
-            or long_at(data, view)[0] >= self._view_id
-        ):
+        known = (data[name:state], data[address:ttl], data[threshold:cause]) == shown[:3]
+        if not known or data[state] not in _SERVING_OR_NOT or data[monitoring] != _OFF or data[path] != _UNKNOWN:
             return None
-        bound = _unnumbered(data, bindings, shown)
+        if data[ttl] or data[load] or data[domain] or data[due] or data[flaps] or data[doubt] or end != len(data):
+            return None
+        (held_view, _), (number, _) = long_at(data, view), long_at(data, sequence)
+        if held_view >= self._view_id or data[incarnation:address] == self._incarnation:
+            return None
+        bound = _unnumbered(data, bindings, domain, shown)
         if bound is None:
             return None
         return b"".join(
@@ -107,16 +98,17 @@ class Declaration:
         )
 
 
-def _unnumbered(data: bytes, at: int, shown: Shown) -> bytes | None:
+def _unnumbered(data: bytes, start: int, end: int, shown: Shown) -> bytes | None:
     """The bindings of a record, as another incarnation takes them over; None where they are not the ones configured."""
-    items, begin = block(data, at)
+    items, begin = block(data, start)
     if items != len(shown.bindings):
         return None
-    parts = [data[at:begin]]
+    parts = [data[start:begin]]
     for monitor_id, counts in shown.bindings:
-        spans = _binding_spans(data, begin)
-        if data[begin : spans[1]] != monitor_id or (data[spans[14]] != 0) is not counts:
+        at = _binding_spans(data, begin)
+        if data[begin : at[_STATE]] != monitor_id or (data[at[_COUNTS]] != 0) is not counts:
             return None
-        parts += (data[begin : spans[4]], _UNNUMBERED, data[spans[7] : spans[16]])
-        begin = spans[16]
-    return b"".join(parts) + (b"\0" if items else b"")
+        parts += (data[begin : at[_SEQUENCE]], _UNNUMBERED, data[at[_VERDICT] : at[-1]])
+        begin = at[-1]
+    parts.append(data[begin:end])
+    return b"".join(parts) if parts[-1] == (b"\0" if items else b"") else None

@@ -7,16 +7,18 @@ from dataclasses import replace
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from schemas.codec import decode, encode
+from schemas.codec import STATE_SCHEMA, decode, encode
+from schemas.encoding import string
 from schemas.identifiers import NodeId, ViewId
 from schemas.probes import ProbeRun
+from schemas.spans import spans_of
 from schemas.states import PathMonitoring, ServiceState, State
 from streams.folding.declaring import declaration, shown_by
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.facts import Publish
 from streams.folding.service import ServiceFold
-from tests.property.folding.worlds import SERVICE, Timed, configured, published, run, worlds
-from tests.unit.folding.builders import B0, CONFIG, WEB, new_fold, probed
+from tests.property.folding.worlds import Timed, configured, published, run, worlds
+from tests.unit.folding.builders import B0, CONFIG, new_fold, probed
 from tests.unit.folding.builders import sender as sender_of
 
 B2 = NodeId("b2")
@@ -102,4 +104,20 @@ def test_V4_bytes_that_are_no_state_of_today_are_left_to_the_fold() -> None:
         assert declaration(NEXT, NOW_MS).of(held[:length], shown) is None
     assert declaration(NEXT, NOW_MS).of(held + b"\0", shown) is None
     assert declaration(NEXT, NOW_MS).of(b"\xc3\x01" + bytes(8) + held[10:], shown) is None
-    assert WEB == SERVICE
+
+
+def test_V4_bindings_in_two_blocks_are_left_to_the_fold() -> None:
+    """As Avro allows, and as we never write them."""
+    held, shown = up(), shown_by(CONFIG)
+    assert shown is not None
+    one = held.index(b"\x02" + string(CONFIG.bindings[0].monitor_id))
+    end = _spans_end(held, one)
+    twice = held[:end] + held[one:end] + held[end:]
+    assert len(decode(ServiceState, twice).bindings) == 2
+    assert declaration(NEXT, NOW_MS).of(twice, shown) is None
+
+
+def _spans_end(held: bytes, block: int) -> int:
+    """Where the only binding of a record ends, whose block begins at `block`."""
+    (binding,) = [field["type"]["items"] for field in STATE_SCHEMA["fields"] if field["name"] == "bindings"]
+    return spans_of(binding)(held, block + 1)[-1]
