@@ -42,5 +42,7 @@ class CommitTrail:
         return notes[0][1] if notes[0][0] <= due_s else None
 
     def forget(self) -> None:
-        """The group rebalances: what comes is read from the committed offsets on."""
+        """Count from now on: the group rebalances, and what comes is read from the committed offsets on; or the lease
+        does not hold, and what was worked off waits.
+        """
         self._notes.clear()

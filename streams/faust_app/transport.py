@@ -147,6 +147,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             offset = self._new_offset(tp)
             if offset is not None:
                 self._worked[tp] = self._committed_offset[tp] = offset
+        if not self.app.group_listener.holds():
+            trail.forget()  # what was folded may wait for the lease
         committable = {}
         for tp, offset in self._worked.items():
             settled = trail.note(tp, offset, now_s)

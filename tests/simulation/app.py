@@ -190,6 +190,8 @@ class SimApp:
 
     def _commit(self) -> None:
         self._committing = False
+        if not self.listener.holds():
+            self._trail.forget()
         settled: dict[Place, int] = {}
         for place, offset in list(self._done.items()):
             until = self._trail.note(place, offset, self.world.now_s)

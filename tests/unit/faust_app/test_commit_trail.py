@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +44,16 @@ def test_a_commit_stays_behind_every_delivery_and_before_any_stall() -> None:
     assert commit_behind_s(60) < STALL_S - 2
 
 
+@dataclass(slots=True)
+class Lease:
+    """As far as commits ask for it."""
+
+    held: bool = True
+
+    def holds(self) -> bool:
+        return self.held
+
+
 class Quiet:
     """A consumer of ours with the library's own bookkeeping, and no Kafka: what it commits is kept."""
 
@@ -50,7 +61,8 @@ class Quiet:
         self.now_s = 100.0
         self.committed: dict[str, int] = {}
         self.consumer = consumer = object.__new__(Consumer)
-        consumer.app = SimpleNamespace(conf=SimpleNamespace(broker_session_timeout=BEHIND_S))
+        self.lease = Lease()
+        consumer.app = SimpleNamespace(conf=SimpleNamespace(broker_session_timeout=BEHIND_S), group_listener=self.lease)
         monkeypatch.setattr("streams.faust_app.transport.time.monotonic", lambda: self.now_s)
         consumer._acked, consumer._acked_index = defaultdict(list), defaultdict(set)
         consumer._gap = defaultdict(lambda: None)
@@ -120,3 +132,14 @@ def test_F1_what_is_worked_off_while_commits_lag_waits_for_no_commit(monkeypatch
         quiet.tick(1.0)
     assert quiet.tick(0.0) == 40 - int(BEHIND_S)
     assert quiet.tick(BEHIND_S) == 40
+
+
+def test_F5_what_may_wait_for_the_lease_is_not_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    quiet = Quiet(monkeypatch)
+    quiet.works_off(10)
+    assert quiet.tick(0.0) is None
+    quiet.lease.held = False
+    assert [quiet.tick(BEHIND_S), quiet.tick(BEHIND_S)] == [None, None]
+    quiet.lease.held = True
+    assert quiet.tick(1.0) is None, "it leaves only now"
+    assert quiet.tick(BEHIND_S) == 11
