@@ -5,7 +5,8 @@ entity's `revision`), so a reader never sees half a command. An entity of an old
 late writer's and is left out, as is whatever comes behind an entity's tombstone: ids are never used again. An entity
 waits, too, while something that it refers to is not here: compaction can take a record away before it takes the mark
 in front of its successor. A record that counts for nothing and stands last under its key is noted (`repairs`): who
-reads the compacted topic anew would see nothing else there. Pure: no Kafka, no clock. Why not Kafka transactions: a
+reads the compacted topic anew would see nothing else there. So is one that is known already and stands behind its mark:
+who reads it there alone would wait for a mark. Pure: no Kafka, no clock. Why not Kafka transactions: a
 reader would need read_committed everywhere, and a writer a fencing of its own beside the group's.
 """
 
@@ -45,6 +46,8 @@ class ConfigTable:
         self._waiting: dict[str, ConfigEntity | None] = {}
         self._removed: dict[str, None] = {}
         self._unrepaired: dict[str, None] = {}
+        self._behind: dict[str, None] = {}
+        """Visible entities that came once more behind the last mark."""
 
     def take(self, key: bytes | None, value: bytes | None) -> list[EntityChange] | None:
         """A record. The changes it makes visible if it is a mark, else None. Raises Unreadable: nothing changed."""
@@ -61,6 +64,9 @@ class ConfigTable:
             raise
         if self._is_late(name, entity):
             self._unrepaired[name] = None
+        elif entity is not None and entity == self.entities.get(name):
+            self._behind[name] = None
+            self._unrepaired.pop(name, None)
         else:
             self._unrepaired.pop(name, None)
             self._waiting[name] = entity
@@ -68,7 +74,7 @@ class ConfigTable:
 
     def repairs(self) -> list[tuple[str, bytes | None]]:
         """What to write again, and the last mark behind it: (key, value) of what holds; empty if the log says it."""
-        due = [key for key in tuple(self._unrepaired) if key not in self._waiting]
+        due = [key for key in (*self._unrepaired, *self._behind) if key not in self._waiting]
         if not due or self._mark is None:
             return []
         held = {key: None if key in self._removed else self.entities.get(key) for key in due if key != REVISION_KEY}
@@ -102,6 +108,7 @@ class ConfigTable:
             del self._waiting[key]
         if mark.command_offset >= self.revision:
             self.revision, self._mark = mark.command_offset, mark
+            self._behind.clear()
         else:
             self._unrepaired[REVISION_KEY] = None
         return [change for key, entity in due.items() if (change := self._place(key, entity)) is not None]

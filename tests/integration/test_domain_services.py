@@ -6,7 +6,7 @@ Two nodes ask the same name server. A name's addresses are loopback ones, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby
 
 import pytest
 
@@ -71,8 +71,9 @@ def test_D3_a_changed_address_goes_out_with_its_state_in_one_record(named: Clust
     moved = named.wait_record("moved", lambda held: held.ip_address == SECOND, "the other address")
     assert (moved.state, moved.cause.kind) == (State.DOWN, CauseKind.RESOLUTION)
     assert moved.cause.text.startswith(f"address of moved.test {FIRST} to {SECOND}; tcp: ")
-    changes = [(one, two) for one, two in pairwise(told(named, "moved")) if one.ip_address != two.ip_address]
-    assert [(two.ip_address, two.state) for _, two in changes] == [(FIRST, State.UP), (SECOND, State.DOWN)]
+    records = [state for state in told(named, "moved") if state.ip_address]  # one without may not have gone out
+    firsts = [next(group) for _, group in groupby(records, key=lambda state: state.ip_address)]
+    assert [(state.ip_address, state.state) for state in firsts] == [(FIRST, State.UP), (SECOND, State.DOWN)]
     assert all(state.state is State.UP for state in told(named, "moved") if state.ip_address == FIRST)
     named.check_promise()
 

@@ -118,7 +118,13 @@ MUTATIONS: dict[str, Mutation] = {
     "view check off": _mutation(views, "accept", accept_everything, "V-1"),
     "owner fence off": _mutation(service_module, "refusal", without(Refusal.NOT_OWNER), "STALE_LAST", "O-4", "truth"),
     "obsolete view fence off": _mutation(
-        service_module, "refusal", without(Refusal.OBSOLETE_VIEW), "VIEW_WENT_BACK", "STALE_LAST", "TOLD_OLD"
+        service_module,
+        "refusal",
+        without(Refusal.OBSOLETE_VIEW),
+        "VIEW_WENT_BACK",
+        "STALE_LAST",
+        "TOLD_OLD",
+        "HISTORY_GAP",
     ),
     "lease off": _mutation(Lease, "holds", lambda _: True, "VIEW_WENT_BACK", "FORKED", first=110),
     "nobody doubts itself": _mutation(OwnHealth, "suspect", lambda _: False, "FALSE_DOWN", first=DOUBTED_FROM),

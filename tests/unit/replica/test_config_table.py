@@ -202,3 +202,21 @@ def test_F4_poison_behind_an_entity_whose_mark_is_on_its_way_waits_for_the_mark(
     assert table.repairs() == [], "written again now it might be a command half done"
     mark(table, 5)
     assert repair(table) == ["SERVICE/5-0", "revision"]
+
+
+def test_F8_what_comes_once_more_behind_its_mark_is_written_again_with_a_mark_behind_it() -> None:
+    """Compaction may leave only that one, and who reads it there would wait for a mark for ever."""
+    table, held = ConfigTable(), entity("5-0", 5)
+    put(table, held)
+    mark(table, 5)
+    put(table, held)
+    assert [key for key, _ in table.repairs()] == ["SERVICE/5-0", "revision"]
+    anew = ConfigTable()
+    anew.take(b"revision", encode(ConfigRevision(5, "c5")))
+    put(anew, held)
+    assert anew.entities == {}
+    for key, value in table.repairs():
+        anew.take(key.encode(), value)
+    assert anew.entities == {"SERVICE/5-0": held}
+    assert repair(table) == ["SERVICE/5-0", "revision"]
+    assert table.repairs() == []
