@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -16,7 +17,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def services() -> Iterator[DemoServices]:
-    made = DemoServices(seed=4_711)
+    made = DemoServices(seed=os.getpid())  # another worker looks for its ports elsewhere
     made.start()
     yield made
     made.stop()
