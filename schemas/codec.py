@@ -20,7 +20,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 from schemas import alerts, cluster, config, probes, states
 from schemas.datum import from_datum, to_datum
-from schemas.decoding import Decode, decoder_of
+from schemas.decoding import Decode, decoder_of, long
 from schemas.encoding import Encode, NotDirect, encoder_of, string
 
 RecordT = TypeVar("RecordT")
@@ -240,16 +240,11 @@ def peek_path(data: bytes) -> tuple[str, str, str]:
 
 
 def _zigzag(data: bytes, position: int) -> tuple[int, int]:
-    """An Avro long at a position, and the position behind it (Avro 1.11, binary encoding)."""
-    value = shift = 0
-    while position < len(data) and shift < 70:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1), position
-        shift += 7
-    raise Unreadable("ends within its first fields")
+    """A long at a position, and the position behind it. Raises Unreadable."""
+    try:
+        return long(data, position)
+    except (IndexError, ValueError) as fault:
+        raise Unreadable("ends within its first fields") from fault
 
 
 def _header_fault(data: bytes) -> str:

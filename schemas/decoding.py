@@ -23,12 +23,16 @@ end. Raises anything for what is no such record."""
 
 SMALL = tuple([(byte >> 1) ^ -(byte & 1) for byte in range(128)])
 """The longs of one byte."""
+LONGEST_SHIFT = 63
+"""Of ten bytes the last begins here; without this end a megabyte of hostile bytes would be one number."""
 
 
 def long(data: bytes, at: int) -> tuple[int, int]:
     """A long of any length. Raises ValueError outside 64 bits."""
     value = shift = 0
     while (byte := data[at]) > 0x7F:
+        if shift > LONGEST_SHIFT:
+            raise ValueError("a number of more than 64 bits")
         value |= (byte & 0x7F) << shift
         shift += 7
         at += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -88,6 +89,13 @@ def test_a_record_is_read_field_by_field(text: str, sample: Sample) -> None:
 def test_what_is_no_record_raises(text: str) -> None:
     with pytest.raises((ValueError, KeyError, IndexError)):
         DECODE(bytes.fromhex(text), 0)
+
+
+def test_F4_a_megabyte_that_is_one_number_ends_at_once() -> None:
+    began_s = time.process_time()
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        long(b"\xff" * 2**20, 0)
+    assert time.process_time() - began_s < 0.1
 
 
 @pytest.mark.parametrize("kind", [["null", "long", "string"], ["long", "null"], {"type": "map", "values": "long"}])
