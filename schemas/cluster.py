@@ -55,11 +55,12 @@ class NodeStatus:
 
 @dataclass(frozen=True, slots=True)
 class ViewMember:
-    """A node of a view, with what placement needs to know of it."""
+    """A node of a view, with what placement needs to know of it. `leaving`: it folds on, and owns nothing any more."""
 
     node_id: NodeId
     incarnation: str
     node_groups: tuple[str, ...]
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

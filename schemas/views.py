@@ -29,6 +29,13 @@ class Member:
     node: NodeId
     incarnation: str
     node_groups: frozenset[str] = frozenset()
+    leaving: bool = False
+    """It is about to leave: it folds its partitions still, and owns nothing any more (T5)."""
+
+    @property
+    def run(self) -> tuple[NodeId, str]:
+        """Which run of which node."""
+        return self.node, self.incarnation
 
     def hosts(self, node_groups: frozenset[str]) -> bool:
         """True if a service of these node groups is configured on this node. No group means every node (A-1)."""
@@ -46,8 +53,13 @@ class View:
 
     @property
     def nodes(self) -> tuple[NodeId, ...]:
-        """The operational nodes, sorted."""
+        """The operational nodes, sorted: among them partitions are dealt out."""
         return tuple(member.node for member in self.members)
+
+    @property
+    def staying(self) -> tuple[NodeId, ...]:
+        """Those that are not leaving, sorted: among them services are dealt out."""
+        return tuple(member.node for member in self.members if not member.leaving)
 
     def member(self, node: NodeId) -> Member | None:
         """The member of that name, or None if the node is outside the view."""
@@ -71,7 +83,8 @@ class ProposedView:
 def proposed_view(change: ViewChange) -> ProposedView:
     """The record as the rule takes it."""
     members = tuple(
-        Member(member.node_id, member.incarnation, frozenset(member.node_groups)) for member in change.members
+        Member(member.node_id, member.incarnation, frozenset(member.node_groups), member.leaving)
+        for member in change.members
     )
     return ProposedView(change.prev_view, change.generation, members, change.proposer)
 

@@ -39,11 +39,9 @@ def security_from(environment: Mapping[str, str]) -> dict[str, str]:
     }
     found = {name: value for name, value in given.items() if name.startswith(SECURITY_PROPERTIES)}
     for secret in SECRETS:
-        path = found.pop(secret + FILE_SUFFIX, None)
-        if path is not None:
-            if secret in found:
-                raise SecurityRefused(f"{variable(secret)} and {variable(secret)}_FILE are both set: keep one of them")
-            found[secret] = secret_in(path, f"{variable(secret)}_FILE")
+        value = either(variable(secret), found.get(secret), found.pop(secret + FILE_SUFFIX, None))
+        if value is not None:
+            found[secret] = value
     _refuse_contradictions(found)
     return found
 
@@ -92,6 +90,17 @@ def _refuse_missing_files(found: Mapping[str, str]) -> None:
             raise SecurityRefused(f"{variable(name)} names {path}, which is not there (or not for this user to see)")
     if (CERTIFICATE in found) != (KEY in found):
         raise SecurityRefused(f"{variable(CERTIFICATE)} and {variable(KEY)} belong together: set both")
+
+
+def either(name: str, value: str | None, path: str | None, what: str = "secret") -> str | None:
+    """A secret that a variable holds, or the file that the variable of its name and _FILE names; None where neither is
+    set. Raises SecurityRefused.
+    """
+    if path is None:
+        return value
+    if value is not None:
+        raise SecurityRefused(f"{name} and {name}_FILE are both set: keep one of them")
+    return secret_in(path, f"{name}_FILE", what)
 
 
 def secret_in(path: str, given_by: str, what: str = "secret") -> str:

@@ -12,6 +12,8 @@ import http.client
 import json
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 DEFAULT = "127.0.0.1:8080"
 PAGE = "/healthz"
@@ -37,8 +39,19 @@ def why_not(address: str, token: str | None) -> str | None:
     return "; ".join(str(reason) for reason in reasons)
 
 
+def token_of(environment: Mapping[str, str]) -> str | None:
+    """The node's own token, from where the node has it."""
+    path = environment.get("WATCHBILL_WEB_TOKEN_FILE")
+    return environment.get("WATCHBILL_WEB_TOKEN") if path is None else Path(path).read_text("utf-8").rstrip("\r\n")
+
+
 def main() -> int:
-    fault = why_not(sys.argv[1] if len(sys.argv) > 1 else DEFAULT, os.environ.get("WATCHBILL_WEB_TOKEN"))
+    try:
+        token = token_of(os.environ)
+    except (OSError, ValueError) as error:
+        print(f"WATCHBILL_WEB_TOKEN_FILE: {error}")
+        return 1
+    fault = why_not(sys.argv[1] if len(sys.argv) > 1 else DEFAULT, token)
     if fault is not None:
         print(fault)
     return 0 if fault is None else 1

@@ -87,7 +87,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._roots_of = roots_of
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
-        self._aside: list[dict[EntityId, ServiceFold]] = []
+        self._aside: list[object] = []
         self._forks: set[EntityId] = set()
         """Services of which two nodes told something under one order, and this one has told a later one already."""
         self._early = Early()
@@ -106,7 +106,6 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.silenced = 0
         """Alerts not told because something that the service depends on is DOWN, which has its own (M-20)."""
         self.folded_runs = 0
-        self.declared = 0  # claims told without a fold
         self.on_alert: Callable[[Alert], object] = _ignore
         """Who tells people of an alert that nothing explains."""
 
@@ -163,7 +162,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.partitions = frozenset()
 
     def let_go(self) -> None:
-        """Free the folds of earlier assignments: thousands take a while, which a takeover does not have."""
+        """Free folds that are none any more: thousands take a while, which a takeover does not have."""
         self._aside.clear()
 
     def _set_aside(self) -> None:
@@ -212,9 +211,9 @@ class Folds(Mapping[EntityId, ServiceFold]):
             self._early.keep(early, results, source)
 
     def _declare(self, results: ProbeResults, source: Source) -> ProbeResults:
-        """Tell of claims whose services have no fold and nothing else to tell; the batch with what is left to fold.
+        """Tell of claims whose services have nothing else to tell; the batch with what is left to fold.
 
-        Their folds are made soon, and would tell a change of configuration that nobody saw.
+        Their folds are made soon, anew, and would tell a change of configuration that nobody saw.
         """
         if not results.claims or results.suspect:
             return results
@@ -225,14 +224,15 @@ class Folds(Mapping[EntityId, ServiceFold]):
             if record is None:
                 left.append(service_id)
             else:
+                self._aside.append(self._folds.pop(service_id, None))
                 self._table[service_id] = record
                 self._due[service_id] = NO_SOURCE
-        self.declared += len(results.claims) - len(left)
         return replace(results, claims=tuple(left))
 
     def _declared(self, service_id: EntityId, declared: Declaration, sender: Sender) -> bytes | None:
-        config, missed = self._config_of(service_id), self._due.get(service_id, NO_SOURCE) != NO_SOURCE
-        if config is None or missed or service_id in self._folds or partition_of(service_id) not in self.partitions:
+        config, fold = self._config_of(service_id), self._folds.get(service_id)
+        missed = self._due.get(service_id, NO_SOURCE) != NO_SOURCE or not (fold is None or fold.is_told())
+        if config is None or missed or partition_of(service_id) not in self.partitions:
             return None
         shown, held = shown_by(config), self._table.get(service_id)
         if shown is None or held is None or self._owner_of(service_id, sender.view_id) != sender.node_id:

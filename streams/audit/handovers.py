@@ -49,16 +49,18 @@ class Handover:
 
 
 def runs_of(view: View) -> Sequence[Run]:
-    """The runs that a view names."""
-    return [(member.node, member.incarnation) for member in view.members]
+    """The runs that a view gives services to: one that is leaving has given its own away."""
+    return [member.run for member in view.members if not member.leaving]
 
 
 def handovers(in_force: Sequence[Reign], config: PastConfig, from_ms: int, to_ms: int) -> list[Handover]:
-    """Every view change from one instant to another, with its moves."""
+    """Every view change from one instant to another, with its moves. One that only takes out who has given everything
+    away is none.
+    """
     return [
         Handover(before, after, _moves(before, after, config))
         for before, after in pairwise(in_force)
-        if from_ms <= after.from_ms <= to_ms
+        if from_ms <= after.from_ms <= to_ms and set(runs_of(before.view)) != set(runs_of(after.view))
     ]
 
 
@@ -80,4 +82,4 @@ def _moves(before: Reign, after: Reign, config: PastConfig) -> dict[EntityId, Mo
 def _owner(view: View, kind: OwnerKind) -> Run | None:
     owner = owner_of_kind(kind, seating(view), view)
     member = None if owner is None else view.member(owner)
-    return None if member is None else (member.node, member.incarnation)
+    return None if member is None else member.run

@@ -54,7 +54,9 @@ class History:
 
     def view(self, view: View, at_ms: int) -> None:
         """A view came into force."""
-        text = f"{', '.join(view.nodes) or 'nobody'} serve; proposed by {view.proposer}"
+        leaving = [node for node in view.nodes if node not in view.staying]
+        text = f"{', '.join(view.staying) or 'nobody'} serve; " + (f"{', '.join(leaving)} leaves; " if leaving else "")
+        text += f"proposed by {view.proposer}"
         with self._lock:
             self._tell(EventLine(at_ms, f"view {view.view_id}", text, "cyan"))
 

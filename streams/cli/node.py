@@ -95,13 +95,20 @@ def node(
             tuple(resolver or ()),
             haproxy_stats,
             not standalone,
-            os.environ.get("WATCHBILL_WEB_TOKEN"),
+            _token("WATCHBILL_WEB_TOKEN"),
             tuple(web_name or ()),
-            AlertSettings(alert_webhook, tuple(alertmanager or ()), os.environ.get("WATCHBILL_ALERT_TOKEN")),
+            AlertSettings(alert_webhook, tuple(alertmanager or ()), _token("WATCHBILL_ALERT_TOKEN")),
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault
     raise typer.Exit(asyncio.run(_run(settings)))
+
+
+def _token(name: str) -> str | None:
+    """A token, or what the file holds that the variable with _FILE behind it names. Raises ValueError."""
+    from connectors.kafka.security import either
+
+    return either(name, os.environ.get(name), os.environ.get(f"{name}_FILE"), "token")
 
 
 def _web_address(web: str | None) -> tuple[str, int | None]:

@@ -118,9 +118,9 @@ def behind_of(applied: Mapping[str, tuple[int, ...]], ends: Mapping[str, tuple[i
 def view_list(known: Knowledge) -> list[Data]:
     """Every record of `views`, newest first.
 
-    One: `{"view_id" (its offset), "prev_view", "generation", "members": [{"node_id", "incarnation", "node_groups"}],
-    "proposer", "proposed_at_ms", "accepted", "in_force", "refusal" (such as "LOST_RACE", null if accepted),
-    "refusal_text", "partitions_moved" (null if refused)}`.
+    One: `{"view_id" (its offset), "prev_view", "generation", "members": [{"node_id", "incarnation", "node_groups",
+    "leaving"}], "proposer", "proposed_at_ms", "accepted", "in_force", "refusal" (such as "LOST_RACE", null if
+    accepted), "refusal_text", "partitions_moved" (null if refused)}`.
     """
     return [_view(record, known.view) for record in reversed(known.views)]
 
@@ -137,6 +137,7 @@ def _view(record: ViewRecord, in_force: View) -> Data:
                 "node_id": member.node_id,
                 "incarnation": member.incarnation,
                 "node_groups": list(member.node_groups),
+                "leaving": member.leaving,
             }
             for member in change.members
         ],

@@ -116,7 +116,7 @@ VIEWS: Columns = (
     ("fate", lambda one, _: _fate(one)),
     ("on", lambda one, _: (str(one["prev_view"]), PLAIN)),
     ("generation", lambda one, _: (str(one["generation"]), PLAIN)),
-    ("members", lambda one, _: (", ".join(member["node_id"] for member in one["members"]) or "none", PLAIN)),
+    ("members", lambda one, _: (", ".join(map(_member, one["members"])) or "none", PLAIN)),
     ("proposer", lambda one, _: (one["proposer"], PLAIN)),
     ("at", lambda one, _: (time_text(one["proposed_at_ms"]), PLAIN)),
     ("ago", lambda one, now: (_age(one["proposed_at_ms"], now), PLAIN)),
@@ -295,6 +295,10 @@ def _fate(one: Data) -> Cell:
     if one["in_force"]:
         return "in force", "bold green"
     return ("accepted", PLAIN) if one["accepted"] else ("refused", ATTENTION)
+
+
+def _member(one: Data) -> str:
+    return f"{one['node_id']} (leaving)" if one["leaving"] else str(one["node_id"])
 
 
 def _moved(one: Data) -> str:

@@ -170,6 +170,15 @@ class BindingFold:
         self.state = MAINTENANCE if announced and state is UP else state
         return self.state is not before
 
+    def is_told(self, held: BindingState) -> bool:
+        """Whether one made of what a record holds would judge all to come as this one does."""
+        state, outcomes = self.state, int.from_bytes(held.outcomes, "big")
+        if state is not held.state:
+            return False
+        if state is UP:
+            return outcomes == self.outcomes
+        return state is DOWN and bool(outcomes & self.outcomes & 1)  # only successes lead out, and none has come
+
     def meet_incarnation(self) -> None:
         """Another incarnation reports from now on: its sequences and runs have nothing to do with the last one's."""
         self.sequence = self.run = NO_NUMBER

@@ -72,6 +72,16 @@ class Working:
         self.reach = Reach(record.path_state) if record else NOT_REPORTED
         """What the nodes' paths come to."""
 
+    def is_told(self) -> bool:
+        """Whether a fold made anew from the record would go on as this one: nothing waits to be told, or to be judged."""
+        record = self.record
+        if record is None or self.untold is not None or self.doubt is not None or self.secondary is not None:
+            return False
+        bindings = self.bindings
+        return len(bindings) == len(record.bindings) and all(
+            held.monitor_id in bindings and bindings[held.monitor_id].is_told(held) for held in record.bindings
+        )
+
     def _settle(self) -> Settled:
         """What is so now; what the bindings ask for is noted. A doubt ends with the DOWN that was doubted."""
         settled = settle(self)

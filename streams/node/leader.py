@@ -4,14 +4,15 @@ Rule: a leader proposes only after its own assignment came back, on top of the v
 view than its own is in force. A leader that was paused does not undo its successor: a view of a greater generation that
 came after its group had agreed makes it give up. Only such a view: a group that was made anew counts from the start
 again, and the old views of great generations say nothing against it. What was brought about is watched until the next
-assignment, so a late proposal of an earlier leader is answered. A group that agrees on the members of the view in force
-needs no new one: each would be told for every service (V-4). A lost race costs one more proposal, never a wrong view.
+assignment, so a late proposal of an earlier leader is answered; that a member is leaving is for that one to say. A
+group that agrees on the members of the view in force needs no new one: each would be told for every service (V-4). A
+lost race costs one more proposal, never a wrong view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.identifiers import NO_VIEW, ViewId
 from streams.ownership.view import Member, View
@@ -63,7 +64,7 @@ class Leader:
             return
         if held.generation > wanted.generation and held.view_id > self._led_after:
             self._wanted = None
-        elif set(held.members) != set(wanted.members) and self._proposed_on != held.view_id:
+        elif set(map(_in_group, held.members)) != set(wanted.members) and self._proposed_on != held.view_id:
             self._proposed_on = held.view_id
             self._propose(wanted)
 
@@ -71,3 +72,8 @@ class Leader:
         """A proposal may not have arrived: propose once more if need be. Readers refuse the second of two."""
         self._proposed_on = None
         self.reconsider(held)
+
+
+def _in_group(member: Member) -> Member:
+    """As the group knows it, which does not know who is leaving."""
+    return replace(member, leaving=False) if member.leaving else member

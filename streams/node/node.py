@@ -1,9 +1,9 @@
 """A node, put together: the nine steps of the flow on one event loop, and the order of its start and its end.
 
 Rule: replay first, then join (V-9): a node that would own services before it knows their states would tell old ones. At
-the end the reverse, make before break (T5): leave the group first, probe on until every service is another's, then
-stop. Records come in on the replicas' threads and are handed to the loop; only the lease and the heartbeat live beside
-it.
+the end the reverse, make before break (T5): give the services away, probe on until every one is another's, then leave
+the group and stop. Records come in on the replicas' threads and are handed to the loop; only the lease and the
+heartbeat live beside it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import secrets
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -47,7 +47,7 @@ from streams.node.leader import Leader, Wanted
 from streams.node.lease import Lease
 from streams.node.lease_keeper import LeaseKeeper
 from streams.node.monitoring import Monitoring
-from streams.node.parting import LEAVE_DEADLINE_S, has_successor, others_in, probe_on, settled
+from streams.node.parting import LEAVE_DEADLINE_S, Farewell, has_successor, others_in, probe_on, settled
 from streams.node.paths import make_paths
 from streams.node.refusals import LogLost, MayNotServe, NotAlone
 from streams.node.replicas import Replicas
@@ -139,6 +139,7 @@ class Node:
         self.monitoring.publisher = self.publisher = self._make_publisher()
         self.folding = Folding(self)
         self.leader = Leader(self._propose)
+        self.farewell = Farewell(self.identity.member, self._propose)
         self.lease_keeper = LeaseKeeper(self)
         self.group = GroupMembership(
             self.folding.build_app,
@@ -242,6 +243,7 @@ class Node:
         while not stopped.done():
             self._keep_house()
             await asyncio.wait({stopped}, timeout=HOUSEKEEPING_S)
+        await self._give_away()
         for task in watching:
             task.cancel()
 
@@ -254,6 +256,7 @@ class Node:
             self.stuck.look(self.replicas.answers())
         if self._rounds % PROPOSE_AGAIN_ROUNDS == 0:
             self.leader.again(self.views.held)
+            self.farewell.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
         taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S or bool(self.monitoring.watches.unconfirmed)
         self.garbage.keep_house(stock, self.folding.folds.folded_runs, taking_over)
@@ -263,20 +266,30 @@ class Node:
         self.folding.keep_house()
         self.monitoring.keep_house(self.loop.time())
 
-    async def _hand_over(self) -> None:
-        """T5: leave the group, and probe on until each service's new owner has been heard."""
+    async def _give_away(self) -> None:
+        """T5: be nobody's owner, and probe on until each service's new owner has been heard. All else goes on."""
         self.phase = Phase.LEAVING
         self.heartbeat.beat_now()
+        if self._refused is not None or not self.has_successor:
+            return
+        self.farewell.begin(self.views.held)
+        given = asyncio.create_task(probe_on(self), name="giving away")
+        while not given.done():
+            self._keep_house()
+            await asyncio.wait({given}, timeout=HOUSEKEEPING_S)
+        log.info("given away", untaken=given.result())
+
+    async def _hand_over(self) -> None:
+        """Leave the group, and probe on until each service's new owner has been heard, should one be left (T5)."""
         self.leader.resigned()
         await self._let_go()
         await self.group.leave(LEAVE_DEADLINE_S)
         self.outbox.drop_except(())
         log.info("handed over", left_without_owner=await probe_on(self))
 
-    @property
-    def probed(self) -> frozenset[EntityId]:
-        """What this node probes now."""
-        return self.monitoring.watches.probed()
+    def unrelieved(self) -> Iterator[EntityId]:
+        """What this node probes until another is heard."""
+        return self.monitoring.watches.unrelieved()
 
     @property
     def has_successor(self) -> bool:
@@ -340,6 +353,7 @@ class Node:
         """One record of `views`, on the loop."""
         self.views.read(offset, change)
         self.leader.reconsider(self.views.held)
+        self.farewell.reconsider(self.views.held)
 
     def entities_read(self, changes: Sequence[EntityChange], revision: int) -> None:
         """The entities of one or more whole commands, on the loop."""

@@ -1,24 +1,27 @@
 """How a node ends its part in a cluster: in order, make before break (T5), or because it may not be there.
 
 Rule: who gives partitions up waits until Kafka has what was folded of them, for the next one reads on from there: what
-is on its way still would be a second record of one order. At SIGTERM leave the group first, and probe on until each
-service's new owner has been heard. A node that runs with clustering off (V-12) is all there is: where its view has
-another member, two configurations contradict each other, and this one ends and says so, because silently sharing the
-services would be what its operator has switched off.
+is on its way still would be a second record of one order. At SIGTERM a node has the view say that it is leaving: others
+own and claim what it owned, while everybody folds what they folded, and no rebalance of the group stands between a
+service and its next owner. It probes on until each of them has been heard, and only then leaves the group. A node that
+runs with clustering off (V-12) is all there is: where its view has another member, two configurations contradict each
+other, and this one ends and says so, because silently sharing the services would be what its operator has switched off.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from structlog import get_logger
 
 from schemas.cluster import NodeStatus
-from schemas.identifiers import EntityId, NodeId
+from schemas.identifiers import EntityId, NodeId, ViewId
+from streams.node.leader import Wanted
 from streams.node.twins import ACTIVE
-from streams.ownership.view import View
+from streams.ownership.view import Member, View
 
 log = get_logger()
 
@@ -31,8 +34,7 @@ SETTLE_POLL_S = 0.002
 class Leaver(Protocol):
     """The node, as far as its leaving goes."""
 
-    @property
-    def probed(self) -> frozenset[EntityId]: ...
+    def unrelieved(self) -> Iterator[EntityId]: ...
 
     @property
     def has_successor(self) -> bool: ...
@@ -45,8 +47,38 @@ def others_in(view: View, node: NodeId) -> tuple[NodeId, ...]:
 
 def has_successor(view: View, node: NodeId, nodes: dict[NodeId, NodeStatus]) -> bool:
     """Whether another member may take over; where all end at once, nobody waits for the other."""
-    statuses = [nodes.get(other) for other in others_in(view, node)]
+    statuses = [nodes.get(other) for other in view.staying if other != node]
     return any(status is not None and status.phase in ACTIVE for status in statuses)
+
+
+class Farewell:
+    """Proposes the view held with this node leaving, until one that says so is in force. The loop's thread."""
+
+    def __init__(self, local: Member, propose: Callable[[Wanted], None]) -> None:
+        self._run = local.run
+        self._propose = propose
+        self._begun = False
+        self._proposed_on: ViewId | None = None
+
+    def begin(self, held: View) -> None:
+        """The node is to leave."""
+        self._begun = True
+        self.reconsider(held)
+
+    def reconsider(self, held: View) -> None:
+        """After each record of `views`: does the view in force say it, or is it to be proposed (again)?"""
+        inside = held.member(self._run[0])
+        if not self._begun or inside is None or inside.run != self._run or inside.leaving:
+            return
+        if self._proposed_on != held.view_id:
+            self._proposed_on = held.view_id
+            members = tuple(replace(each, leaving=each.leaving or each is inside) for each in held.members)
+            self._propose(Wanted(members, held.generation))
+
+    def again(self, held: View) -> None:
+        """A proposal may not have arrived: propose once more if need be. Readers refuse the second of two."""
+        self._proposed_on = None
+        self.reconsider(held)
 
 
 async def settled(waiting: Callable[[], int], may_send: Callable[[], bool], deadline_s: float) -> bool:
@@ -59,9 +91,9 @@ async def settled(waiting: Callable[[], int], may_send: Callable[[], bool], dead
 
 
 async def probe_on(leaver: Leaver) -> int:
-    """Wait until every service is another's, at most HANDOVER_DEADLINE_S; how many are left without an owner."""
+    """Wait until every service is another's, at most HANDOVER_DEADLINE_S; how many others have not taken."""
     loop = asyncio.get_running_loop()
     deadline_s = loop.time() + HANDOVER_DEADLINE_S
-    while leaver.has_successor and leaver.probed and loop.time() < deadline_s:
+    while leaver.has_successor and next(leaver.unrelieved(), None) is not None and loop.time() < deadline_s:
         await asyncio.sleep(HANDOVER_POLL_S)
-    return len(leaver.probed)
+    return sum(1 for _ in leaver.unrelieved())

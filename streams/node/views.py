@@ -48,7 +48,8 @@ class Views:
         self._kept[view.view_id] = view
         while len(self._kept) > KEPT_VIEWS:
             self._kept.popitem(last=False)
-        log.info("view accepted", view=view.view_id, members=list(view.nodes), proposer=view.proposer)
+        leaving = [node for node in view.nodes if node not in view.staying]
+        log.info("view accepted", view=view.view_id, members=list(view.nodes), leaving=leaving, proposer=view.proposer)
         self._changed.set()
         self._changed = asyncio.Event()
         for call in self.on_accepted:
@@ -73,11 +74,22 @@ class Views:
         return True
 
     def proposal(self, members: tuple[Member, ...], generation: int, proposer: NodeId, now_ms: int) -> ViewChange:
-        """The record by which a leader proposes these members on top of the view it holds."""
+        """The record by which these members are proposed on top of the view held. Who was leaving is leaving still: the
+        group does not know of it.
+        """
+        leaving = {member.run for member in self.held.members if member.leaving}
         return ViewChange(
             self.held.view_id,
             generation,
-            tuple(ViewMember(member.node, member.incarnation, tuple(sorted(member.node_groups))) for member in members),
+            tuple(
+                ViewMember(
+                    member.node,
+                    member.incarnation,
+                    tuple(sorted(member.node_groups)),
+                    member.leaving or member.run in leaving,
+                )
+                for member in members
+            ),
             proposer,
             now_ms,
         )

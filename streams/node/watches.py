@@ -7,7 +7,7 @@ or still holds are kept, so that a state that comes in costs one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.identifiers import NO_VIEW, EntityId, NodeId, ViewId
@@ -86,6 +86,14 @@ class Watches:
     def probed(self) -> frozenset[EntityId]:
         """Every service that this node probes now."""
         return frozenset(self._watches)
+
+    def unrelieved(self) -> Iterator[EntityId]:
+        """Services that this node probes until another member, which there is, has been heard: none, and it may go."""
+        standings = self._distribution.standings
+        for service, watch in self._watches.items():
+            standing = standings.get(service)
+            if watch.flag is not None and standing is not None and standing.owner is not None:
+                yield service
 
     def redistribute(self, view: View, services: Iterable[Placeable], replaced: bool = False) -> Change:
         """A new view, or services that came, went or changed (O-5).

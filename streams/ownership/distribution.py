@@ -125,7 +125,7 @@ def distribute(
     `incarnation`: which run of the node asks; a member of its name but of another run is not it (a node that replays
     a view of its earlier life is outside it). None asks about the node by name, as a what-if question does.
     """
-    placement = place(view.nodes, seats)
+    placement = place(view.staying, seats)
     local = _local_member(view, node, incarnation)
     known: dict[OwnerKind, tuple[Standing, bool]] = {}
     standings: dict[EntityId, Standing] = {}

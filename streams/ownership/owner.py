@@ -62,12 +62,12 @@ def second_of_kind(
 
 
 def _hosts(node_groups: frozenset[str], view: View) -> frozenset[NodeId]:
-    return frozenset(member.node for member in view.members if member.hosts(node_groups))
+    return frozenset(member.node for member in view.members if member.hosts(node_groups) and not member.leaving)
 
 
 def seating(view: View) -> Placement:
-    """Which node has each of the SEATS in a view."""
-    return place(view.nodes, SEATS)
+    """Which node has each of the SEATS in a view. One that is leaving has none, though it folds still (T5)."""
+    return place(view.staying, SEATS)
 
 
 def owner(service_id: EntityId, hosts: Collection[NodeId] | None, view: View) -> NodeId | None:
@@ -80,7 +80,7 @@ def owner(service_id: EntityId, hosts: Collection[NodeId] | None, view: View) ->
 
 def owner_at(seat: Seat, hosts: Collection[NodeId] | None, seats: Placement, view: View) -> NodeId | None:
     """The owner of every service of this seat that these nodes host. Same answers as `owner`."""
-    able = view.nodes if hosts is None else tuple(node for node in view.nodes if node in hosts)
+    able = view.staying if hosts is None else tuple(node for node in view.staying if node in hosts)
     placed = seats.node_of(seat)
     if placed in able:
         return placed

@@ -97,7 +97,7 @@ def _held(view: View) -> Json:
         "view_id": view.view_id,
         "generation": view.generation,
         "proposer": view.proposer,
-        "members": [_member(each.node, each.incarnation, each.node_groups) for each in view.members],
+        "members": [_member(each.node, each.incarnation, each.node_groups, each.leaving) for each in view.members],
     }
 
 
@@ -112,9 +112,14 @@ def _view(judged: JudgedView) -> Json:
         "generation": change.generation,
         "proposer": change.proposer,
         **time_pair("proposed_at", change.proposed_at_ms),
-        "members": [_member(each.node_id, each.incarnation, each.node_groups) for each in change.members],
+        "members": [_member(each.node_id, each.incarnation, each.node_groups, each.leaving) for each in change.members],
     }
 
 
-def _member(node_id: str, incarnation: str, node_groups: Any) -> Json:
-    return {"node_id": node_id, "incarnation": incarnation, "node_groups": sorted(node_groups)}
+def _member(node_id: str, incarnation: str, node_groups: Any, leaving: bool) -> Json:
+    return {
+        "node_id": node_id,
+        "incarnation": incarnation,
+        "node_groups": sorted(node_groups),
+        "leaving": leaving,
+    }

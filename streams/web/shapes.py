@@ -144,7 +144,7 @@ TRANSITION = obj(
     **time("at"),
     cause=named("Cause"),
 )
-MEMBER = obj(node_id=TEXT, incarnation=TEXT, node_groups=listed(TEXT))
+MEMBER = obj(node_id=TEXT, incarnation=TEXT, node_groups=listed(TEXT), leaving=FLAG)
 NODE = obj(
     node_id=TEXT,
     phase=one_of(Phase),

@@ -161,6 +161,7 @@ class SimNode(Node):
         while not self.stopping.is_set():
             self._keep_house()
             await asyncio.sleep(HOUSEKEEPING_S)
+        await self._give_away()
 
 
 async def wait_ready(node: SimNode, name: str, replica: Replica) -> None:

@@ -45,12 +45,15 @@ function viewItem(view, before, isHeld, nowMs) {
   const old = before ? run(before) : new Map();
   const came = ids(view).filter((id) => !old.has(id));
   const anew = ids(view).filter((id) => old.has(id) && old.get(id) !== run(view).get(id));
+  const wasLeaving = new Set(before ? before.members.filter((one) => one.leaving).map((one) => one.node_id) : []);
+  const leaving = view.members.filter((one) => one.leaving).map((one) => one.node_id);
+  const leaves = leaving.filter((id) => !wasLeaving.has(id));
   const went = [...old.keys()].filter((id) => !run(view).has(id));
-  const moves = [came.length && `joined: ${came.join(", ")}`, anew.length && `restarted: ${anew.join(", ")}`, went.length && `left: ${went.join(", ")}`].filter(Boolean);
+  const moves = [came.length && `joined: ${came.join(", ")}`, anew.length && `restarted: ${anew.join(", ")}`, leaves.length && `gives its services away: ${leaves.join(", ")}`, went.length && `left: ${went.join(", ")}`].filter(Boolean);
   const moved = view.moved_partitions === null || view.moved_partitions === undefined ? null : `${view.moved_partitions} of 64 partitions moved`;
   return h(`li${view.accepted ? "" : ".refused"}${isHeld ? ".held" : ""}`, {},
     h("div", {}, h("b", {}, `view ${view.offset}`), isHeld ? h("span.badge.t-up", {}, "in force") : view.accepted ? null : h("span.badge.t-out", {}, "refused")),
     h("time.dim", { datetime: view.proposed_at_ms === null ? null : iso(view.proposed_at_ms) }, `${clock(view.proposed_at_ms, nowMs)}, ${age(nowMs - view.proposed_at_ms)} ago`),
-    h("div", {}, h("span.members", {}, ids(view).map((id) => h(`span.member${came.includes(id) || anew.includes(id) ? ".came" : ""}`, {}, id)), went.map((id) => h("span.member.went", { title: `${id} left` }, id)))),
+    h("div", {}, h("span.members", {}, ids(view).map((id) => h(`span.member${came.includes(id) || anew.includes(id) ? ".came" : leaving.includes(id) ? ".leaving" : ""}`, leaving.includes(id) ? { title: `${id} is leaving` } : {}, id)), went.map((id) => h("span.member.went", { title: `${id} left` }, id)))),
     h("div.dim", {}, view.accepted ? [moves.join("; "), moved].filter(Boolean).join("; ") || "the first" : view.why, `; proposed by ${view.proposer}`));
 }

@@ -12,12 +12,12 @@ from schemas.encoding import string
 from schemas.identifiers import NodeId, ViewId
 from schemas.probes import ProbeRun
 from schemas.spans import spans_of
-from schemas.states import PathMonitoring, ServiceState, State
+from schemas.states import BindingVerdict, PathMonitoring, ServiceState, State
 from streams.folding.declaring import declaration, shown_by
 from streams.folding.events import Sender, ServiceConfig, Source
 from streams.folding.facts import Publish
 from streams.folding.service import ServiceFold
-from tests.property.folding.worlds import Timed, configured, published, run, worlds
+from tests.property.folding.worlds import VERDICTS, Engine, Timed, configured, published, run, worlds
 from tests.unit.folding.builders import B0, CONFIG, new_fold, probed
 from tests.unit.folding.builders import sender as sender_of
 
@@ -62,6 +62,42 @@ def test_V4_every_plain_record_is_told_without_a_fold(world: tuple[ServiceConfig
         judged = state.state in (State.UP, State.DOWN)
         if judged and not config.flap_changes and state.doubt is None:
             assert told_shortly(config, encode(state), NEXT) is not None
+
+
+@st.composite
+def reports_of_next(draw: st.DrawFn, config: ServiceConfig) -> list[ProbeRun]:
+    """What the next owner finds: runs of its own, from its first probe on."""
+    engine = Engine(NEXT.node_id, NEXT.incarnation)
+    monitors = st.sampled_from([binding.monitor_id for binding in config.bindings])
+    probes = draw(st.lists(st.tuples(monitors, st.sampled_from(VERDICTS), st.integers(1, 3)), max_size=8))
+    return [engine.probe(monitor, verdict, times, NOW_MS, 300) for monitor, verdict, times in probes]
+
+
+@given(worlds(), st.data())
+def test_V4_a_fold_of_which_all_is_told_may_be_made_anew(
+    world: tuple[ServiceConfig, list[Timed]], data: st.DataObject
+) -> None:
+    """Whatever the next owner reports, one made from the record judges it as the one that was there."""
+    config, timed = world
+    fold = configured(config)
+    for each in timed:
+        fold.apply(each.event, each.now_ms)
+        if fold.record is None or not fold.is_told() or fold.record.view_id >= NEXT.view_id:
+            continue
+        anew = ServiceFold(config.entity_id, decode(ServiceState, encode(fold.record)))
+        anew.configured(config, Source("config-entities", 0, 1), NOW_MS)
+        runs = data.draw(reports_of_next(config))
+        told = [judged_by(one, runs) for one in (fold.copy(), anew)]
+        event("judged anew" if len(told[0]) > 1 else "nothing follows")
+        assert told[0] == told[1]
+
+
+def judged_by(fold: ServiceFold, runs: list[ProbeRun]) -> list[tuple[State, int, list[BindingVerdict]]]:
+    """What is told of a claim and of these reports, as far as it is judged."""
+    facts = list(fold.claimed(NEXT, NEXT.node_id, NOW_MS))
+    for number, run in enumerate(runs):
+        facts += fold.reported(NEXT, NEXT.node_id, [run], NOW_MS + number)
+    return [(one.state.state, one.state.up_weight, [b.state for b in one.state.bindings]) for one in published(facts)]
 
 
 def up(config: ServiceConfig = CONFIG, run: ProbeRun | None = None) -> bytes:

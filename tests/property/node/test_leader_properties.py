@@ -1,8 +1,9 @@
 """Leaders that race, pause and lose records: the view of the last generation comes into force, and every reader agrees.
 
-The model: a group makes generations, each with a leader and members; each node reads the `views` log at its own pace;
-a proposal may be lost, or arrive late. What must hold at the end, when all have read everything and the last leader
-has asked once more: its members are in force. And a leader that knows its successor's view never writes on top of it.
+The model: a group makes generations, each with a leader and members; each node reads the `views` log at its own pace; a
+proposal may be lost, or arrive late. What must hold at the end, when all have read everything and the last leader has
+asked once more: its members are in force, and whoever of them is to leave is leaving. And a leader that knows its
+successor's view never writes on top of it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from schemas.cluster import ViewChange
 from schemas.identifiers import NodeId
 from streams.node.leader import Leader, Wanted
+from streams.node.parting import Farewell
 from streams.node.views import Views
 from streams.ownership.view import Member
 
@@ -28,6 +30,7 @@ class Seat:
         self.node = node
         self.views = Views()
         self.leader = Leader(self.propose)
+        self.farewell = Farewell(Member(node, "run"), self.propose)
         self.on_the_way: list[ViewChange] = []
 
     def propose(self, wanted: Wanted) -> None:
@@ -39,6 +42,11 @@ class Seat:
         for offset in range(self.views.next_offset, min(len(log), self.views.next_offset + count)):
             self.views.read(offset, log[offset])
             self.leader.reconsider(self.views.held)
+            self.farewell.reconsider(self.views.held)
+
+    def again(self) -> None:
+        self.leader.again(self.views.held)
+        self.farewell.again(self.views.held)
 
 
 class Leaders(RuleBasedStateMachine):
@@ -51,6 +59,7 @@ class Leaders(RuleBasedStateMachine):
         self.generation = 0
         self.members: tuple[Member, ...] = ()
         self.lead: Seat = self.seats[NODES[0]]
+        self.leaving: set[NodeId] = set()
 
     @initialize(node=some_node)
     def the_group_begins(self, node: NodeId) -> None:
@@ -85,20 +94,26 @@ class Leaders(RuleBasedStateMachine):
 
     @rule(node=some_node)
     def a_node_asks_again(self, node: NodeId) -> None:
-        seat = self.seats[node]
-        seat.leader.again(seat.views.held)
+        self.seats[node].again()
+
+    @rule(node=some_node)
+    def a_node_is_to_leave(self, node: NodeId) -> None:
+        self.leaving.add(node)
+        self.seats[node].farewell.begin(self.seats[node].views.held)
 
     def teardown(self) -> None:
-        for _ in range(2 + len(self.log) + sum(len(seat.on_the_way) for seat in self.seats.values())):
+        rounds = 2 + len(self.leaving) + len(self.log) + sum(len(seat.on_the_way) for seat in self.seats.values())
+        for _ in range(rounds):
             for seat in self.seats.values():
                 self.log += seat.on_the_way
                 seat.on_the_way.clear()
             for seat in self.seats.values():
                 seat.read(self.log, len(self.log))
-                seat.leader.again(seat.views.held)
+                seat.again()
         held = [seat.views.held for seat in self.seats.values()]
         assert held[0] == held[1] == held[2]
-        assert held[0].members == self.members
+        assert held[0].nodes == tuple(member.node for member in self.members)
+        assert set(held[0].nodes) - set(held[0].staying) == set(held[0].nodes) & self.leaving
 
 
 Leaders.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -58,9 +58,9 @@ class Handover(RuleBasedStateMachine):
     def probers(self) -> set[NodeId]:
         return {node for node in self.alive if self.watches[node].duty is not Duty.REST}
 
-    @rule(nodes=st.sets(some_node, min_size=1, max_size=2))
-    def view_changes(self, nodes: set[NodeId]) -> None:
-        members = tuple(Member(node, "run1") for node in sorted(nodes))
+    @rule(nodes=st.sets(some_node, min_size=1, max_size=2), leaving=st.sets(some_node, max_size=2))
+    def view_changes(self, nodes: set[NodeId], leaving: set[NodeId] = frozenset()) -> None:
+        members = tuple(Member(node, "run1", leaving=node in leaving) for node in sorted(nodes))
         self.views.append(View(ViewId(len(self.views)), 1, members, members[0].node))
 
     @rule(node=some_node, count=st.integers(1, 3))

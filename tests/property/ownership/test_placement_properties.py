@@ -77,7 +77,8 @@ def test_O4_A1_the_owner_is_an_operational_host_whenever_there_is_one(nodes: lis
     operational = data.draw(st.lists(st.sampled_from(nodes), unique=True))
     hosts = data.draw(st.one_of(st.none(), st.frozensets(st.sampled_from(nodes))))
     service = entity_id(data.draw(st.integers(0, 10_000)), 0)
-    members = tuple(Member(node, "run1") for node in sorted(operational))
+    leaving = [node for node in nodes if node not in operational and data.draw(st.booleans())]
+    members = tuple(Member(node, "run1", leaving=node in leaving) for node in sorted([*operational, *leaving]))
     chosen = owner(service, hosts, View(ViewId(1), 1, members, nodes[0]))
     able = set(operational) if hosts is None else hosts & set(operational)
     assert (chosen in able) if able else chosen is None

@@ -5,6 +5,7 @@ A case file is blocks of commands, `----`, and what they print; lines that begin
     node b2 edge core               a node and its node groups
     service s1 4-0 edge             a service: name, entity id, node groups; `internal` among them makes it internal
     view 0 prev=-1 b0 b1            a record of the views topic at offset 0, proposed by the first node named
+    view 1 prev=0 b0 b1:leaving     the same, in which b1 is leaving
     reads b0                        b0 reads the views up to here, and decides
     state s1 b0 view=0              b0's state of s1 under view 0 is folded
     hears b0                        b0 applies the states up to here, and decides
@@ -60,14 +61,15 @@ class World:
         return []
 
     def do_view(self, words: list[str], options: dict[str, str]) -> list[str]:
-        nodes = [NodeId(word) for word in words[1:]]
-        members = tuple(Member(node, "run1", self.nodes[node].groups) for node in nodes)
-        record = ProposedView(ViewId(int(options["prev"])), 1, members, nodes[0])
+        named = [(NodeId(node), bool(leaving)) for node, _, leaving in (word.partition(":") for word in words[1:])]
+        members = tuple(Member(node, "run1", self.nodes[node].groups, leaving) for node, leaving in named)
+        record = ProposedView(ViewId(int(options["prev"])), 1, members, members[0].node)
         outcome = accept(self.view, record, int(words[0]))
         if isinstance(outcome, Refused):
             return [f"refused {outcome.offset}: {outcome.reason.name}, view {outcome.held} stays"]
         self.view = outcome
-        return [f"view {outcome.view_id}: {' '.join(outcome.nodes)}"]
+        shown = [f"{one.node}:leaving" if one.leaving else one.node for one in outcome.members]
+        return [f"view {outcome.view_id}: {' '.join(shown)}"]
 
     def do_reads(self, words: list[str], _options: dict[str, str]) -> list[str]:
         self.nodes[NodeId(words[0])].view = self.view

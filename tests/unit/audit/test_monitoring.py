@@ -168,6 +168,15 @@ def test_U4_only_what_moves_and_is_probed_is_a_handover() -> None:
     assert not handovers(reigns(VIEWS), past_config([]), 0, 60_000)[0].moves
 
 
+def test_U4_who_leaves_gives_its_services_away_before_it_is_gone() -> None:
+    stay = change(0, *NODES, at_ms=LEAVE_MS)
+    leaving = replace(stay, members=tuple(replace(one, leaving=one.node_id == "b1") for one in stay.members))
+    gone = change(1, "b0", "b2", at_ms=LEAVE_MS + 1_000)
+    (given,) = handovers(reigns([VIEWS[0], (1, leaving), (2, gone)]), CONFIG, 0, 60_000)
+    assert (given.joined, given.left) == ([], [("b1", "b1-1")])
+    assert given.moves.keys() == {service for service in CONFIG.lives if owner_in(service, FIRST) == "b1"}
+
+
 def test_alive_between_beats_and_silent_after_three_missed_ones() -> None:
     run: Run = (NodeId("b1"), "b1-1")
     found = Beats(beats("b1", 0, 500, 1_000, 1_500, 3_000, 9_000, last=Phase.LEAVING))

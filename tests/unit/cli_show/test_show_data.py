@@ -10,6 +10,7 @@ from schemas.states import Cause, CauseKind, ProbeFailure, State
 from streams.cli.show_entities import monitor_list, vserver_list
 from streams.cli.show_nodes import behind_of, node_list, view_list
 from streams.cli.show_services import last_failures, outcomes_text, reason, service_detail, service_list
+from streams.cli.show_tables import VIEWS
 from tests.unit.cli_show.samples import PARTITION_OF_WEB, WEB, binding, knowledge, state
 
 
@@ -85,6 +86,16 @@ def test_V2_views_are_told_with_their_fate() -> None:
     assert (held["accepted"], held["in_force"], held["view_id"]) == (True, True, 1)
     assert held["partitions_moved"] == 32
     assert first["partitions_moved"] == 64
+
+
+def test_T5_a_member_that_is_leaving_is_told_as_such() -> None:
+    known = knowledge()
+    held = known.views[1]
+    gone = replace(held.change, members=(replace(held.change.members[0], leaving=True), *held.change.members[1:]))
+    known = replace(known, views=[known.views[0], replace(held, change=gone), *known.views[2:]])
+    shown = view_list(known)
+    assert [member["leaving"] for member in shown[1]["members"]] == [True, False]
+    assert [column(shown[1], 0)[0] for name, column in VIEWS if name == "members"] == ["b0 (leaving), b1"]
 
 
 def test_monitors_are_told_with_defaults_and_holders() -> None:

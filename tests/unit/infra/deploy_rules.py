@@ -347,9 +347,12 @@ def _read_variables() -> frozenset[str]:
         for call in ast.walk(ast.parse(text if "WATCHBILL_" in text else "")):
             if isinstance(call, ast.Call):
                 asked = [word.value for word in call.keywords if word.arg == "envvar"]
-                if ast.unparse(call.func) == "os.environ.get":
-                    asked += call.args[:1]
-                read |= {str(each.value) for each in asked if isinstance(each, ast.Constant)}
+                names = {str(each.value) for each in asked if isinstance(each, ast.Constant)}
+                if ast.unparse(call.func) in ("os.environ.get", "environment.get"):
+                    names |= {str(each.value) for each in call.args[:1] if isinstance(each, ast.Constant)}
+                elif ast.unparse(call.func) == "_token":
+                    names |= {f"{each.value}{end}" for each in call.args for end in ("", "_FILE")}  # type: ignore[attr-defined]
+                read |= names
     return frozenset(read)
 
 

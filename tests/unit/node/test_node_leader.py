@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.identifiers import NO_VIEW, NodeId, ViewId
 from streams.node.leader import Leader, Wanted
@@ -166,3 +166,11 @@ def test_the_next_assignment_replaces_what_was_wanted() -> None:
     script.leader.again(EMPTY_VIEW)
     assert script.take() == [1], "another leads generation 2"
     assert EMPTY_VIEW.view_id == NO_VIEW
+
+
+def test_T5_that_a_member_is_leaving_is_no_reason_for_the_leader_to_propose() -> None:
+    script = Script()
+    script.agree(2, view(3, 2, B0, B1), B0, B1)
+    script.leader.reconsider(view(4, 2, B0, replace(B1, leaving=True)))
+    script.leader.again(view(4, 2, B0, replace(B1, leaving=True)))
+    assert script.take() == []

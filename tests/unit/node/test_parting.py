@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import pytest
 
 from schemas.cluster import NodeStatus, Phase
 from schemas.identifiers import EntityId, NodeId, ViewId
 from streams.node import parting
-from streams.node.parting import has_successor, others_in, probe_on, settled
+from streams.node.leader import Wanted
+from streams.node.parting import Farewell, has_successor, others_in, probe_on, settled
 from streams.node.refusals import NotAlone
+from streams.node.views import Views
 from streams.ownership.handover import Duty
 from streams.ownership.view import Member, View
 from tests.unit.node.monitoring_desk import Desk
@@ -62,6 +65,48 @@ def test_T5_only_a_live_member_of_the_view_is_a_successor() -> None:
     assert has_successor(VIEW, B0, {B1: status(B1, Phase.SERVING)})
     assert not has_successor(VIEW, B0, {B1: status(B1, Phase.LEAVING)})
     assert not has_successor(VIEW, B0, {B0: status(B0, Phase.SERVING)})
+    leaving = replace(VIEW, members=(VIEW.members[0], replace(VIEW.members[1], leaving=True)))
+    assert not has_successor(leaving, B0, {B1: status(B1, Phase.SERVING)}), "the view knows it before its heartbeat"
+
+
+def leaving_in(wanted: Wanted) -> set[NodeId]:
+    return {member.node for member in wanted.members if member.leaving}
+
+
+def test_T5_a_leaving_node_proposes_so_until_the_view_in_force_says_it() -> None:
+    proposed: list[Wanted] = []
+    farewell = Farewell(VIEW.members[0], proposed.append)
+    farewell.reconsider(VIEW)
+    assert not proposed, "it is not to leave yet"
+    farewell.begin(VIEW)
+    farewell.reconsider(VIEW)
+    assert [(leaving_in(wanted), wanted.generation) for wanted in proposed] == [({B0}, VIEW.generation)], "once a view"
+    farewell.again(VIEW)
+    assert len(proposed) == 2, "the first may have been lost"
+    farewell.reconsider(replace(VIEW, view_id=ViewId(5), generation=2))
+    assert proposed[-1].generation == 2, "another view came into force before it"
+    said = View(ViewId(6), 2, proposed[-1].members, B0)
+    farewell.again(said)
+    assert len(proposed) == 3
+
+
+def test_T5_who_is_not_in_the_view_or_in_it_as_another_run_proposes_nothing() -> None:
+    proposed: list[Wanted] = []
+    farewell = Farewell(Member(B0, "run2"), proposed.append)
+    farewell.begin(VIEW)
+    farewell.again(replace(VIEW, members=VIEW.members[1:]))
+    assert not proposed
+
+
+def test_T5_who_was_leaving_is_leaving_still_in_the_proposal_of_a_leader() -> None:
+    views = Views()
+    said = View(ViewId(4), 1, (replace(VIEW.members[0], leaving=True), VIEW.members[1]), B0)
+    views.held = said
+    other = Member(NodeId("b2"), "run1")
+    told = [(one.node_id, one.leaving) for one in views.proposal((*VIEW.members, other), 2, B1, 0).members]
+    assert told == [(B0, True), (B1, False), (other.node, False)]
+    anew = replace(VIEW.members[0], incarnation="run2")
+    assert not any(one.leaving for one in views.proposal((anew, other), 2, B1, 0).members), "another run stays"
 
 
 @dataclass
@@ -72,10 +117,9 @@ class Leaving:
     has_successor: bool = True
     turns: int = 0
 
-    @property
-    def probed(self) -> frozenset[EntityId]:
+    def unrelieved(self) -> Iterator[EntityId]:
         self.turns += 1
-        return frozenset(EntityId(f"0-{number}") for number in range(self.left + 1 - self.turns))
+        return iter([EntityId(f"0-{number}") for number in range(self.left + 1 - self.turns)])
 
 
 def test_T5_a_leaving_node_probes_on_until_its_last_service_is_anothers() -> None:

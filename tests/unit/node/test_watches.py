@@ -254,3 +254,27 @@ def test_F5_who_was_replaced_while_silent_holds_nothing_and_begins_anew_with_the
     back = seat.watches.redistribute(view(8, B0, B1), SERVICES)
     assert back.started == back.to_claim == of(B0, TWO)
     assert seat.watches.held() == 0
+
+
+def test_T5_a_leaving_node_holds_what_it_owned_until_the_new_owner_is_heard() -> None:
+    seat = Seat()
+    seat.watches.redistribute(TWO, SERVICES)
+    seat.watches.state_applied({service: LastState(TWO.view_id, B0) for service in of(B0, TWO)})
+    leaving = View(ViewId(8), 1, (Member(B0, "run1", leaving=True), Member(B1, "run1")), B0)
+    assert seat.watches.redistribute(leaving, SERVICES) == NO_CHANGE
+    assert (seat.watches.owned(), set(seat.watches.unrelieved())) == (0, of(B0, TWO))
+    for service in of(B0, TWO):
+        assert seat.heard(service, 8, B1).stopped == {service}
+    assert not list(seat.watches.unrelieved())
+
+
+def test_T5_what_no_other_member_hosts_is_not_waited_for() -> None:
+    alone = placeable(EntityId("7-0"), "alone", frozenset({"edge"}))
+    mine = placeable(EntityId("8-0"), "mine", internal=True)
+    members = (Member(B0, "run1", frozenset({"edge"})), Member(B1, "run1"))
+    seat = Seat()
+    seat.watches.redistribute(View(ViewId(3), 1, members, B0), [alone, mine])
+    assert list(seat.watches.unrelieved()) == [alone.entity_id], "an internal one is every node's own"
+    seat.watches.redistribute(View(ViewId(4), 1, (replace(members[0], leaving=True), members[1]), B0), [alone, mine])
+    assert not list(seat.watches.unrelieved())
+    assert seat.watches.duty(alone.entity_id) is Duty.HOLD

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from schemas.cluster import Phase
 from streams.ownership.view import RefusalReason
 from streams.web.cluster import nodes_page, views_page
@@ -32,6 +34,14 @@ def test_views_come_newest_first_with_why_one_was_refused() -> None:
         (0, True, None),
     ]
     assert body["views"][2]["why"] == RefusalReason.LOST_RACE.value
+
+
+def test_T5_a_member_that_is_leaving_is_told_as_such() -> None:
+    change = LOG[-1].change
+    leaving = replace(change, members=(replace(change.members[0], leaving=True), *change.members[1:]))
+    body = views_page(FakeSource(log=[*LOG[:-1], replace(LOG[-1], change=leaving)]), ()).body
+    assert [member["leaving"] for member in body["views"][0]["members"]] == [True]
+    assert not any(member["leaving"] for member in body["views"][1]["members"])
 
 
 def test_views_are_read_page_by_page() -> None:
