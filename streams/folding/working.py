@@ -73,7 +73,7 @@ class Working:
         """What the nodes' paths come to."""
 
     def is_told(self) -> bool:
-        """Whether a fold made anew from the record would go on as this one: nothing waits to be told, or to be judged."""
+        """Whether a fold made anew from the record would go on as this one: nothing waits to be told or judged."""
         record = self.record
         if record is None or self.untold is not None or self.doubt is not None or self.secondary is not None:
             return False

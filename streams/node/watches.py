@@ -34,6 +34,7 @@ class Change:
 
 
 NO_CHANGE = Change(frozenset(), frozenset(), frozenset())
+LOST = (Role.NOT_OWNER, Role.OUTSIDE_VIEW)
 CLAIMED = (Role.OWNER, Role.STANDALONE)
 """Roles in which a node declares its ownership to all: an internal service is nobody else's business."""
 
@@ -106,13 +107,15 @@ class Watches:
         )
         self._view = view
         gained = self._distribution.probed - before.probed
-        same_view = view.view_id == before.view_id
+        same_view, moved_within = view.view_id == before.view_id, self._moved_within
         self._moved_within = (self._moved_within | (gained & before.standings.keys())) if same_view else frozenset()
         affected = (
             (self._distribution.probed | set(self._watches))
             if not same_view
             else (gained | (set(self._watches) - self._distribution.probed))
         )
+        if not (same_view or replaced):
+            affected = self._hold_own(affected, before.view_id, moved_within)
         started, stopped = self._reconsider(affected, replaced=replaced)
         standings = self._distribution.standings
         claimable = frozenset(service for service in gained if standings[service].role in CLAIMED)
@@ -161,6 +164,27 @@ class Watches:
             return None
         assert standing.owner is not None
         return LastState(view_id, standing.owner)
+
+    def _hold_own(
+        self, services: frozenset[EntityId], left: ViewId, moved_within: frozenset[EntityId]
+    ) -> frozenset[EntityId]:
+        """Hold what was this node's under the view just left, and is another's now; the services that are left.
+
+        Nobody has told of a later view yet, so the last state of each is this node's own: it need not be looked up.
+        """
+        if self._heard >= self._view.view_id:
+            return services
+        standings, owned, held = self._distribution.standings, Watch(Duty.OWN, left), Watch(Duty.HOLD, left)
+        lost = [
+            service
+            for service, watch in self._watches.items()
+            if watch == owned
+            and service not in moved_within
+            and (standing := standings.get(service)) is not None
+            and standing.role in LOST
+        ]
+        self._watches.update(dict.fromkeys(lost, held))
+        return services - set(lost)
 
     def _reconsider(
         self,

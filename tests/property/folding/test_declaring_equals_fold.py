@@ -95,8 +95,8 @@ def test_V4_a_fold_of_which_all_is_told_may_be_made_anew(
 def judged_by(fold: ServiceFold, runs: list[ProbeRun]) -> list[tuple[State, int, list[BindingVerdict]]]:
     """What is told of a claim and of these reports, as far as it is judged."""
     facts = list(fold.claimed(NEXT, NEXT.node_id, NOW_MS))
-    for number, run in enumerate(runs):
-        facts += fold.reported(NEXT, NEXT.node_id, [run], NOW_MS + number)
+    for number, report in enumerate(runs):
+        facts += fold.reported(NEXT, NEXT.node_id, [report], NOW_MS + number)
     return [(one.state.state, one.state.up_weight, [b.state for b in one.state.bindings]) for one in published(facts)]
 
 

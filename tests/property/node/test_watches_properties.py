@@ -7,6 +7,8 @@ Only what a log can hold is tried: a view has one owner of a service, and no sta
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -21,7 +23,9 @@ NODES = [NodeId(f"b{index}") for index in range(3)]
 ME, RUN = NODES[0], "run1"
 IDS = [EntityId(f"{number}-0") for number in range(6)]
 GROUPS = [frozenset[str](), frozenset({"east"}), frozenset({"west"})]
-members = st.builds(Member, st.sampled_from(NODES), st.sampled_from([RUN, "run0"]), st.sampled_from(GROUPS))
+members = st.builds(
+    Member, st.sampled_from(NODES), st.sampled_from([RUN, "run0"]), st.sampled_from(GROUPS), st.booleans()
+)
 
 
 class History(RuleBasedStateMachine):
@@ -60,9 +64,15 @@ class History(RuleBasedStateMachine):
 
     @rule(some=st.lists(members, max_size=3, unique_by=lambda member: member.node), skipped=st.integers(1, 3))
     def a_view(self, some: list[Member], skipped: int) -> None:
-        ordered = tuple(sorted(some))
-        self.view = View(ViewId(self.view.view_id + skipped), 1, ordered, ME)
+        self.view = View(ViewId(self.view.view_id + skipped), 1, tuple(sorted(some)), ME)
+        while any(self.owners.get((service, self.view.view_id), ME) != ME for service in self.mine()):
+            self.view = replace(self.view, view_id=ViewId(self.view.view_id + 1))
+        self.owners |= {(service, self.view.view_id): ME for service in self.mine()}
         self.redistribute()
+
+    def mine(self) -> frozenset[EntityId]:
+        """What the view gives this node: nobody else tells of it under that view."""
+        return distribute(self.view, ME, self.services.values(), incarnation=RUN).probed
 
     @rule(service=st.sampled_from(IDS), groups=st.sampled_from(GROUPS))
     def a_service(self, service: EntityId, groups: frozenset[str]) -> None:
@@ -73,6 +83,8 @@ class History(RuleBasedStateMachine):
     def a_service_goes(self, service: EntityId) -> None:
         if self.services.pop(service, None) is not None:
             self.redistribute()
+            self.states.pop(service, None)  # an id never comes back: another service may take its place here
+            self.owners = {key: owner for key, owner in self.owners.items() if key[0] != service}
 
     @rule(service=st.sampled_from(IDS), ahead=st.integers(-4, 3), owner=st.sampled_from(NODES))
     def a_state(self, service: EntityId, ahead: int, owner: NodeId) -> None:
