@@ -170,10 +170,9 @@ class Watches:
     ) -> frozenset[EntityId]:
         """Hold what was this node's under the view just left, and is another's now; the services that are left.
 
-        Nobody has told of a later view yet, so the last state of each is this node's own: it need not be looked up.
+        The last state of each is this node's own, since one of a later view would have relieved it: it need not be
+        looked up.
         """
-        if self._heard >= self._view.view_id:
-            return services
         standings, owned, held = self._distribution.standings, Watch(Duty.OWN, left), Watch(Duty.HOLD, left)
         lost = [
             service

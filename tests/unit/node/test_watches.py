@@ -278,3 +278,17 @@ def test_T5_what_no_other_member_hosts_is_not_waited_for() -> None:
     seat.watches.redistribute(View(ViewId(4), 1, (replace(members[0], leaving=True), members[1]), B0), [alone, mine])
     assert not list(seat.watches.unrelieved())
     assert seat.watches.duty(alone.entity_id) is Duty.HOLD
+
+
+def test_S12_who_told_of_it_under_this_very_view_relieves_at_once_where_it_is_the_owner_again() -> None:
+    """It moved here within the view, by a change of its node groups: its last state is the other's still."""
+    edge = frozenset({"edge"})
+    members = (Member(B0, "run1"), Member(B1, "run1", edge))
+    service = min(of(B0, View(ViewId(3), 1, members, B0)))
+    seat = Seat()
+    seat.watches.redistribute(View(ViewId(3), 1, members, B0), [placeable(service, "s", edge)])
+    seat.heard(service, 3, B1)
+    seat.watches.redistribute(View(ViewId(3), 1, members, B0), [placeable(service, "s")])
+    assert seat.watches.duty(service) is Duty.OWN
+    leaving = View(ViewId(4), 1, (replace(members[0], leaving=True), members[1]), B0)
+    assert seat.watches.redistribute(leaving, [placeable(service, "s")]).stopped == {service}
