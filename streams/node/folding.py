@@ -68,6 +68,9 @@ class Host(Protocol):
     @property
     def our_partitions(self) -> frozenset[Partition]: ...
 
+    @property
+    def handing_over(self) -> bool: ...
+
     def now_ms(self) -> int: ...
 
     def suspects(self) -> frozenset[NodeId]: ...
@@ -189,12 +192,12 @@ class Folding:
     def keep_house(self) -> None:
         """Read repair, and now and then a look for states whose service is gone."""
         self._rounds += 1
-        if not self._host.monitoring.watches.unconfirmed:  # after a takeover, not in the middle of one
+        if not self._host.handing_over:  # after a takeover, not in the middle of one
             self.folds.make_up()
             self.folds.let_go()
         if self._host.lease.holds():
             self.folds.pass_time()
-        self.paths.keep_house(busy=bool(self._host.monitoring.watches.unconfirmed))
+        self.paths.keep_house(busy=self._host.handing_over)
         stale = self._host.replicas.states.unrepaired()
         if stale:
             self.folds.repair([late.entity_id for late in stale if not late.is_fork and self._is_read(late.entity_id)])

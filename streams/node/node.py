@@ -186,7 +186,7 @@ class Node:
             self.monitoring.opinions.view_of,
             self.monitoring.own_health.suspect,
             self.monitoring.links.news_of,
-            taking_over=lambda: bool(self.monitoring.watches.unconfirmed),
+            taking_over=lambda: self.handing_over,
         )
 
     def suspects(self) -> frozenset[NodeId]:
@@ -258,7 +258,7 @@ class Node:
             self.leader.again(self.views.held)
             self.farewell.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
-        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S or bool(self.monitoring.watches.unconfirmed)
+        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S or self.handing_over
         self.garbage.keep_house(stock, self.folding.folds.folded_runs, taking_over)
         self.outbox.flush()
         self.publisher.keep_house()
@@ -286,6 +286,11 @@ class Node:
         await self.group.leave(LEAVE_DEADLINE_S)
         self.outbox.drop_except(())
         log.info("handed over", left_without_owner=await probe_on(self))
+
+    @property
+    def handing_over(self) -> bool:
+        """Whether services are being handed over, to this node or by it: what can wait does."""
+        return bool(self.monitoring.watches.unconfirmed) or self.phase is Phase.LEAVING
 
     def unrelieved(self) -> Iterator[EntityId]:
         """What this node probes until another is heard."""
