@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.kafka.security import SecurityRefused, secret_in
+from connectors.kafka.security import SecurityRefused, either
 
 USER, PASSWORD = "WATCHBILL_REGISTRY_USERNAME", "WATCHBILL_REGISTRY_PASSWORD"
 PASSWORD_FILE = f"{PASSWORD}_FILE"
@@ -45,10 +45,7 @@ def login_from(environment: Mapping[str, str], url: str) -> Login:
 
 
 def _password(environment: Mapping[str, str]) -> str | None:
-    given, path = environment.get(PASSWORD) or None, environment.get(PASSWORD_FILE) or None
-    if given is not None and path is not None:
-        raise SecurityRefused(f"{PASSWORD} and {PASSWORD_FILE} are both set: keep one of them")
-    return given if path is None else secret_in(path, PASSWORD_FILE, "password")
+    return either(PASSWORD, environment.get(PASSWORD) or None, environment.get(PASSWORD_FILE) or None, "password")
 
 
 def _trust(environment: Mapping[str, str], url: str) -> ssl.SSLContext | None:

@@ -15,7 +15,7 @@ from connectors.probes.policy import NO_RULES, enforce, refusal
 from connectors.probes.secrets import FOLDER_VARIABLE
 from schemas.probes import Reason, Verdict
 from streams.cli.main import main
-from streams.cli.node import _guard
+from streams.cli.node import _guard, _token
 from tests.unit.engine.harness import binding
 from tests.waiting import wait_until
 
@@ -70,3 +70,47 @@ def test_a_nodes_policy_holds_in_its_own_process_and_in_its_engines(tmp_path: Pa
     report = asyncio.run(probed())[0]
     assert (report.verdict, report.reason) == (Verdict.INCONCLUSIVE, Reason.NO_PERMISSION)
     assert "line 1 of the target policy of this node" in report.detail
+
+
+WEB_TOKEN = "WATCHBILL_WEB_TOKEN"
+
+
+def test_a_token_may_stand_in_a_file_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "token"
+    file.write_text("0123456789abcdef\n")
+    monkeypatch.delenv(WEB_TOKEN, raising=False)
+    assert _token(WEB_TOKEN) is None
+    monkeypatch.setenv(f"{WEB_TOKEN}_FILE", str(file))
+    assert _token(WEB_TOKEN) == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("value", "content", "message"),
+    [
+        ("0123456789abcdef", "0123456789abcdef", "WATCHBILL_WEB_TOKEN and WATCHBILL_WEB_TOKEN_FILE are both set"),
+        (None, None, "which cannot be read: No such file"),
+        (None, "one\ntwo\n", "must hold the token alone"),
+    ],
+)
+def test_a_token_that_is_not_sure_stops_the_node(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    value: str | None,
+    content: str | None,
+    message: str,
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("COLUMNS", "500")
+    monkeypatch.setenv(f"{WEB_TOKEN}_FILE", str(file))
+    monkeypatch.delenv(WEB_TOKEN, raising=False)
+    if value is not None:
+        monkeypatch.setenv(WEB_TOKEN, value)
+    with pytest.raises(SystemExit) as ended:
+        main(["node", "--id", "b0"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in said
+    assert "0123456789abcdef" not in said

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from infra.deploy.health import why_not
+from infra.deploy.health import token_of, why_not
 
 TOKEN = "a-token-of-the-test"
 
@@ -67,3 +68,11 @@ def test_a_node_that_is_not_well_says_why_in_one_line(status: int, body: bytes, 
 
 def test_nobody_there_is_not_well() -> None:
     assert "Connection refused" in (why_not("127.0.0.1:1", None) or "")
+
+
+def test_the_token_is_taken_from_where_the_node_has_it(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+    assert token_of({}) is None
+    assert token_of({"WATCHBILL_WEB_TOKEN": TOKEN}) == TOKEN
+    assert token_of({"WATCHBILL_WEB_TOKEN_FILE": str(file)}) == TOKEN
