@@ -57,8 +57,11 @@ class Declaration:
         self._view, self._incarnation = long(view_id), string(incarnation)
         self._owner, self._cause, self._now = string(owner) + self._incarnation, _cause_of(cause), long(now_ms)
 
-    def of(self, data: bytes, shown: Shown) -> bytes | None:
-        """The next record of a service with the state `data`; None where more than its owner may be news."""
+    def of(self, data: bytes, shown: Shown | None) -> bytes | None:
+        """The next record of a service with the state `data`; None where more than its owner may be news.
+
+        `shown` None: it is known that the record says what is configured.
+        """
         if not data.startswith(STATE_HEADER):
             return None
         try:
@@ -66,11 +69,11 @@ class Declaration:
         except (IndexError, ValueError):  # no such record: whoever decodes it says what is wrong
             return None
 
-    def _of(self, data: bytes, shown: Shown) -> bytes | None:
+    def _of(self, data: bytes, shown: Shown | None) -> bytes | None:
         at = _spans(data, HEADER_BYTES)
         view, sequence, entity, name, state, owner, incarnation, address, _, ttl, _, _, path, _, load, _, *more = at
         threshold, cause, changed, updated, bindings, domain, due, flaps, monitoring, doubt, end = more
-        known = (data[name:state], data[address:ttl], data[threshold:cause]) == shown[:3]
+        known = shown is None or (data[name:state], data[address:ttl], data[threshold:cause]) == shown[:3]
         if not known or data[state] not in _SERVING_OR_NOT or data[monitoring] != _OFF or data[path] != _UNKNOWN:
             return None
         if data[ttl] or data[load] or data[domain] or data[due] or data[flaps] or data[doubt] or end != len(data):
@@ -98,15 +101,15 @@ class Declaration:
         )
 
 
-def _unnumbered(data: bytes, start: int, end: int, shown: Shown) -> bytes | None:
+def _unnumbered(data: bytes, start: int, end: int, shown: Shown | None) -> bytes | None:
     """The bindings of a record, as another incarnation takes them over; None where they are not the ones configured."""
     items, begin = block(data, start)
-    if items != len(shown.bindings):
+    if shown is not None and items != len(shown.bindings):
         return None
     parts = [data[start:begin]]
-    for monitor_id, counts in shown.bindings:
+    for number in range(items):
         at = _binding_spans(data, begin)
-        if data[begin : at[_STATE]] != monitor_id or (data[at[_COUNTS]] != 0) is not counts:
+        if shown is not None and (data[begin : at[_STATE]], data[at[_COUNTS]] != 0) != shown.bindings[number]:
             return None
         parts += (data[begin : at[_SEQUENCE]], _UNNUMBERED, data[at[_VERDICT] : at[-1]])
         begin = at[-1]

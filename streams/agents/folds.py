@@ -24,7 +24,7 @@ from schemas.states import PathMonitoring, ServiceState, ServiceTransition
 from streams.agents.early import Early
 from streams.agents.missed import Missed
 from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
-from streams.folding.declaring import declaration, shown_by
+from streams.folding.declaring import declaration, is_plain, shown_by
 from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import BAD_NEWS, Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
@@ -232,12 +232,12 @@ class Folds(Mapping[EntityId, ServiceFold]):
     def _declared(self, service_id: EntityId, declared: Declaration, sender: Sender) -> bytes | None:
         config, fold = self._config_of(service_id), self._folds.get(service_id)
         missed = self._due.get(service_id, NO_SOURCE) != NO_SOURCE or not (fold is None or fold.is_told())
-        if config is None or missed or partition_of(service_id) not in self.partitions:
+        if config is None or missed or not is_plain(config) or partition_of(service_id) not in self.partitions:
             return None
-        shown, held = shown_by(config), self._table.get(service_id)
-        if shown is None or held is None or self._owner_of(service_id, sender.view_id) != sender.node_id:
+        held = self._table.get(service_id)
+        if held is None or self._owner_of(service_id, sender.view_id) != sender.node_id:
             return None
-        return declared.of(held, shown)
+        return declared.of(held, shown_by(config) if fold is None or fold.config is not config else None)
 
     def configured(self, services: Iterable[EntityId], source: Source) -> None:
         """These services were added, changed or removed."""

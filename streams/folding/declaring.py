@@ -20,10 +20,13 @@ def declaration(sender: Sender, now_ms: int) -> Declaration:
     return Declaration(sender.view_id, sender.node_id, sender.incarnation, cause, now_ms)
 
 
-def shown_by(config: ServiceConfig) -> Shown | None:
-    """What a record must say already for a claim to go the short way; None where it always goes the long one."""
+def is_plain(config: ServiceConfig) -> bool:
+    """Whether a claim of such a service may go the short way."""
     plain = config.enabled and config.monitored and not config.domain and not config.flap_changes
-    if not plain or config.path_monitoring is not PathMonitoring.OFF:
-        return None
+    return plain and config.path_monitoring is PathMonitoring.OFF
+
+
+def shown_by(config: ServiceConfig) -> Shown:
+    """What a record must say already for a claim to go the short way."""
     bindings = [(binding.monitor_id, binding.counts) for binding in config.bindings]
     return shown(config.name, config.ip_address, config.port, config.threshold, bindings)
