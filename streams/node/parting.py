@@ -11,6 +11,7 @@ other, and this one ends and says so, because silently sharing the services woul
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -27,7 +28,12 @@ log = get_logger()
 
 LEAVE_DEADLINE_S = 5.0
 HANDOVER_DEADLINE_S = 3.0
+"""So long a leaving node waits without one more of its services being another's,"""
+HANDOVER_LATEST_S = 8.0
+"""and so long in all: who stopped it has patience, but not for ever (ten seconds, with Docker)."""
 HANDOVER_POLL_S = 0.01
+MANY = 1_000
+"""With more services left they are counted less often."""
 SETTLE_POLL_S = 0.002
 
 
@@ -91,9 +97,12 @@ async def settled(waiting: Callable[[], int], may_send: Callable[[], bool], dead
 
 
 async def probe_on(leaver: Leaver) -> int:
-    """Wait until every service is another's, at most HANDOVER_DEADLINE_S; how many others have not taken."""
-    loop = asyncio.get_running_loop()
-    deadline_s = loop.time() + HANDOVER_DEADLINE_S
-    while leaver.has_successor and next(leaver.unrelieved(), None) is not None and loop.time() < deadline_s:
-        await asyncio.sleep(HANDOVER_POLL_S)
-    return sum(1 for _ in leaver.unrelieved())
+    """Wait until every service is another's, as long as more and more are; how many others have not taken."""
+    now_s = asyncio.get_running_loop().time
+    latest_s = now_s() + HANDOVER_LATEST_S
+    until_s, fewest = latest_s, sys.maxsize
+    while (left := sum(1 for _ in leaver.unrelieved())) and leaver.has_successor and now_s() < until_s:
+        if left < fewest:
+            until_s, fewest = min(latest_s, now_s() + HANDOVER_DEADLINE_S), left
+        await asyncio.sleep(HANDOVER_POLL_S if left < MANY else 10 * HANDOVER_POLL_S)
+    return left
