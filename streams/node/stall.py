@@ -1,17 +1,21 @@
 """Is Faust still reading? A watchdog over the group's own committed offsets.
 
 Rule: a partition of ours has stalled if records wait behind what the group has committed, and the commit has not moved
-for STALL_S since the last assignment. The app is then started anew: stalls after rebalances are known of Faust, and a
-folded partition that nobody reads looks healthy from everywhere else. Why committed offsets and not our own counters:
-they also show the partition that never began. `Progress` is the rule, `StallWatch` asks Kafka.
+for STALL_S since the last assignment, of which only the time counts in which the loop had nothing to do: a node with more
+work than processor is late and has not stalled, and to start it anew would bring it a rebalance on top. The app is then
+started anew: stalls after rebalances are known of Faust, and a folded partition that nobody reads looks healthy from
+everywhere else. Why committed offsets and not our own counters: they also show the partition that never began.
+`Progress` is the rule, `StallWatch` asks Kafka.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from structlog import get_logger
@@ -25,6 +29,17 @@ log = get_logger()
 STALL_S = 10.0
 ASK_EVERY_S = 2.0
 ANSWER_S = 3.0
+SCHEDULED = Path("/proc/thread-self/schedstat")
+"""Nanoseconds that this thread has run, and that it waited for a processor (Linux)."""
+
+
+def idle_s(scheduled: Path = SCHEDULED) -> float:
+    """Seconds in which the calling thread had nothing to do, of a clock that only goes on; all, where nobody counts."""
+    try:
+        ran_ns, waited_ns = map(int, scheduled.read_text().split()[:2])
+    except (OSError, ValueError):
+        ran_ns = waited_ns = 0
+    return time.monotonic() - (ran_ns + waited_ns) / 1e9
 
 
 @dataclass(slots=True)
@@ -82,7 +97,6 @@ class StallWatch:
 
     async def run(self) -> None:
         """Until cancelled."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(ASK_EVERY_S)
             places = self._watched()
@@ -90,7 +104,7 @@ class StallWatch:
                 self._progress.forget()
                 continue
             answer = await asyncio.to_thread(self._ask, places)
-            stalled = self._progress.observe(*answer, loop.time()) if answer is not None else []
+            stalled = self._progress.observe(*answer, idle_s()) if answer is not None else []
             if stalled:
                 log.error("partitions stalled", count=len(stalled), first=f"{stalled[0].topic}/{stalled[0].partition}")
                 self._progress.forget()

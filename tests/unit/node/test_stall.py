@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 from connectors.kafka.places import Place
-from streams.node.stall import Progress, from_oldest
+from streams.node.stall import Progress, from_oldest, idle_s
 
 ONE, TWO = Place("probe-results", 1), Place("probe-results", 2)
 
@@ -58,3 +61,21 @@ def test_records_that_expired_wait_for_nobody() -> None:
     progress = Progress(10.0)
     for now_s in (0.0, 50.0):
         assert progress.observe(from_oldest({}, {ONE: 40}), {ONE: 40}, now_s) == []
+
+
+def test_F11_only_time_with_nothing_to_do_counts_towards_a_stall() -> None:
+    began_s, until_s = idle_s(), time.monotonic() + 0.2
+    while time.monotonic() < until_s:
+        """Work, or the wait for a processor."""
+    assert idle_s() - began_s < 0.1
+    began_s = idle_s()
+    time.sleep(0.1)
+    assert idle_s() - began_s > 0.05
+
+
+def test_where_nobody_counts_the_work_all_time_counts(tmp_path: Path) -> None:
+    for content in (None, "", "what is this"):
+        if content is not None:
+            (tmp_path / "schedstat").write_text(content)
+        before_s = time.monotonic()
+        assert before_s <= idle_s(tmp_path / "schedstat") <= time.monotonic()
