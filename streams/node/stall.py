@@ -1,10 +1,10 @@
 """Is Faust still reading? A watchdog over the group's own committed offsets.
 
 Rule: a partition of ours has stalled if records wait behind what the group has committed, and the commit has not moved
-for STALL_S since the last assignment, of which only the time counts in which the loop had nothing to do: a node with more
-work than processor is late and has not stalled, and to start it anew would bring it a rebalance on top. The app is then
-started anew: stalls after rebalances are known of Faust, and a folded partition that nobody reads looks healthy from
-everywhere else. Why committed offsets and not our own counters: they also show the partition that never began.
+for STALL_S since the last assignment, of which only the time counts in which the loop had nothing to do: a node with
+more work than processor is late and has not stalled, and to start it anew would bring it a rebalance on top. The app is
+then started anew: stalls after rebalances are known of Faust, and a folded partition that nobody reads looks healthy
+from everywhere else. Why committed offsets and not our own counters: they also show the partition that never began.
 `Progress` is the rule, `StallWatch` asks Kafka.
 """
 
