@@ -63,6 +63,7 @@ class Broker:
         data_dir: Path,
         port: int | None = None,
         *,
+        preferred: int | None = None,
         host: str = HOST,
         heap_mb: int = DEFAULT_HEAP_MB,
         log_path: Path | None = None,
@@ -75,12 +76,12 @@ class Broker:
     ) -> Self:
         """Starts the broker of `data_dir` (made and formatted when empty) and returns once it answers.
 
-        `port` None: the one the folder remembers, or a free one, then remembered. `host`: an address of this machine;
-        nobody is asked who he is there, so another than the loopback is for networks of a test's own. `settings` are
-        broker properties that win over ours; `java_options` replace those that use the start-up cache. A broker with
-        logins gets its first ones by `format_options` (`--add-scram`), and is asked by `answering`. Raises an
-        InfraError: BrokerRunning, PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing, BrokerDied. After an
-        error no process is left.
+        `port` None: the one the folder remembers, or `preferred` if it is free, or a free one, then remembered. `host`:
+        an address of this machine; nobody is asked who he is there, so another than the loopback is for networks of a
+        test's own. `settings` are broker properties that win over ours; `java_options` replace those that use the
+        start-up cache. A broker with logins gets its first ones by `format_options` (`--add-scram`), and is asked by
+        `answering`. Raises an InfraError: BrokerRunning, PortTaken, NoSpace, NoNetwork, ChecksumMismatch, JavaMissing,
+        BrokerDied. After an error no process is left.
         """
         data_dir = writable_folder(data_dir.resolve())
         log_path = (log_path or data_dir / "kafka.log").resolve()
@@ -88,7 +89,7 @@ class Broker:
             _refuse_running(data_dir)
             require_space(data_dir, DATA_BYTES)
             runtime, jars = java.java_path(), ensure_jars(progress=progress)
-            port = _choose_port(data_dir, host, port)
+            port = _choose_port(data_dir, host, port, preferred)
             configuration = data_dir / "server.properties"
             write_properties(configuration, properties(data_dir, port, _free_port(HOST), settings or {}, host))
             _roll_log(log_path)
@@ -177,20 +178,30 @@ def _refuse_running(data_dir: Path) -> None:
         )
 
 
-def _choose_port(data_dir: Path, host: str, port: int | None) -> int:
+def _choose_port(data_dir: Path, host: str, port: int | None, preferred: int | None) -> int:
     remembered = data_dir / "port"
-    chosen = port or (int(remembered.read_text(encoding="utf-8")) if remembered.exists() else _free_port(host))
+    if port is None and remembered.exists():
+        port = int(remembered.read_text(encoding="utf-8"))
+    if port is None:
+        port = preferred if preferred is not None and _why_taken(host, preferred) is None else _free_port(host)
+    taken = _why_taken(host, port)
+    if taken is not None:
+        raise PortTaken(
+            f"port {port} is not free: {taken.strerror}",
+            f"{host}:{port}",
+            "choose another with --port, or end the process that listens there",
+        ) from taken
+    return port
+
+
+def _why_taken(host: str, port: int) -> OSError | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, chosen))
+            probe.bind((host, port))
         except OSError as error:
-            raise PortTaken(
-                f"port {chosen} is not free: {error.strerror}",
-                f"{host}:{chosen}",
-                "choose another with --port, or end the process that listens there",
-            ) from error
-    return chosen
+            return error
+    return None
 
 
 def _free_port(host: str) -> int:

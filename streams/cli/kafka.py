@@ -33,6 +33,8 @@ class Output(StrEnum):
 
 app = typer.Typer(help="A real Kafka of our own on this machine.", no_args_is_help=True)
 
+USUAL_PORT = 9092
+"""Where programs look for Kafka that are told nothing."""
 DataDir = Annotated[
     Path | None,
     typer.Option("--data-dir", help="Folder of the broker [default: ./.watchbill/kafka, or under XDG_STATE_HOME]."),
@@ -46,7 +48,9 @@ Bootstrap = Annotated[
 
 @app.command()
 def start(
-    port: Annotated[int | None, typer.Option(help="Port on 127.0.0.1 [default: a free one, then remembered].")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1 [default: 9092, or a free one; then remembered].")
+    ] = None,
     data_dir: DataDir = None,
     heap_mb: Annotated[int, typer.Option(help="Memory of the Java heap, MB.", min=128)] = 192,
     output: OutputOption = Output.TABLE,
@@ -57,7 +61,7 @@ def start(
     folder = data_dir or default_data_dir()
     with errors_told():
         broker = Broker.attach(folder) or Broker.start(
-            folder, port, heap_mb=heap_mb, progress=lambda line: typer.echo(line, err=True)
+            folder, port, preferred=USUAL_PORT, heap_mb=heap_mb, progress=lambda line: typer.echo(line, err=True)
         )
     print_facts(_facts(broker), output)
 

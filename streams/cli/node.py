@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from streams.cli.sending import BootstrapOption, DataDirOption
+
 if TYPE_CHECKING:
     from connectors.probes.policy import TargetPolicy
 
@@ -38,7 +40,8 @@ AlertmanagerOption = Annotated[
 
 def node(
     node_id: Annotated[str, typer.Option("--id", help="This node's name, such as b0; no two nodes share one.")],
-    bootstrap: Annotated[str, typer.Option(envvar="WATCHBILL_BOOTSTRAP", help="Kafka, host:port.")] = "127.0.0.1:9092",
+    bootstrap: BootstrapOption = None,
+    data_dir: DataDirOption = None,
     cluster: Annotated[str, typer.Option(envvar="WATCHBILL_CLUSTER", help="Prefix of the topics.")] = "watchbill",
     engines: Annotated[int, typer.Option(min=1, max=64, help="Probing processes, at most one a core.")] = 1,
     web: Annotated[str | None, typer.Option(help="Serve the dashboard here, HOST:PORT; off by default.")] = None,
@@ -72,6 +75,7 @@ def node(
     """Run a node: monitor the services it owns, fold its partitions, keep every state."""
     signal.signal(signal.SIGTERM, _end_before_start)  # what is imported now takes a second
     from schemas.identifiers import NodeId
+    from streams.cli.show_read import kafka_address
     from streams.node.alert_settings import AlertSettings
     from streams.node.logs import set_up_logs
     from streams.node.settings import NodeSettings
@@ -81,9 +85,10 @@ def node(
     host, port = _web_address(web)
     try:
         policy = _guard(targets, secrets)
+        web_token, alert_token = _token("WATCHBILL_WEB_TOKEN"), _token("WATCHBILL_ALERT_TOKEN")
         settings = NodeSettings(
             NodeId(node_id),
-            bootstrap,
+            kafka_address(bootstrap, data_dir),
             cluster,
             engines,
             tuple(node_group or ()),
@@ -95,9 +100,9 @@ def node(
             tuple(resolver or ()),
             haproxy_stats,
             not standalone,
-            _token("WATCHBILL_WEB_TOKEN"),
+            web_token,
             tuple(web_name or ()),
-            AlertSettings(alert_webhook, tuple(alertmanager or ()), _token("WATCHBILL_ALERT_TOKEN")),
+            AlertSettings(alert_webhook, tuple(alertmanager or ()), alert_token),
         )
     except ValueError as fault:
         raise typer.BadParameter(str(fault)) from fault

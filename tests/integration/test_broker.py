@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
 from infra.errors import BrokerDied, BrokerRunning, BrokerUnreachable, PortTaken, TopicsRefused
-from infra.kafka.broker import Broker
+from infra.kafka.broker import Broker, _choose_port
 from infra.kafka.process import start_time
 from infra.topics import init
 from schemas.topics import PROBE_RESULTS, SERVICE_STATES, TOPICS, VIEWS, topic_name
@@ -86,6 +86,17 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         port = holder.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
             Broker.start(tmp_path, port)
+
+
+def test_a_preferred_port_is_taken_if_it_is_free_and_then_remembered(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = busy.getsockname()[1]
+        assert _choose_port(tmp_path, "127.0.0.1", None, port) != port
+    assert _choose_port(tmp_path, "127.0.0.1", None, port) == port
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        (tmp_path / "port").write_text(str(other.getsockname()[1]))
+        with pytest.raises(PortTaken):
+            _choose_port(tmp_path, "127.0.0.1", None, port)
 
 
 def test_a_broker_that_dies_at_start_shows_its_log(tmp_path: Path) -> None:

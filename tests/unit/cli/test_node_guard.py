@@ -114,3 +114,13 @@ def test_a_token_that_is_not_sure_stops_the_node(
     assert ended.value.code == 2
     assert message in said
     assert "0123456789abcdef" not in said
+
+
+def test_a_node_without_an_address_looks_for_our_own_broker_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WATCHBILL_BOOTSTRAP", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["node", "--id", "b0", "--data-dir", str(tmp_path)])
+    assert ended.value.code == 3
+    assert "watchbill kafka start" in capsys.readouterr().err
