@@ -119,8 +119,11 @@ def host_problem(host_headers: list[str], door: Door) -> str | None:
 
 
 def read_problem(headers: Headers, door: Door) -> tuple[int, str] | None:
-    """Why a page may not be read, as (HTTP status, text); None if it may. On this machine anyone may."""
-    if not door.is_open or _shows(headers, door.token or ""):
+    """Why a page may not be read, as (HTTP status, text); None if it may.
+
+    A token that is set is asked for on this machine too: what asks there may be a proxy, for somebody far away.
+    """
+    if door.token is None or _shows(headers, door.token):
         return None
     return 401, UNKNOWN_ASKER
 

@@ -69,8 +69,11 @@ def test_the_token_opens_every_page(shown: dict[str, str]) -> None:
     asyncio.run(serve(SAMPLE, talk, TOKEN, "0.0.0.0"))
 
 
-def test_on_this_machine_a_token_is_asked_only_of_who_tells() -> None:
-    assert read_problem({}, Door("127.0.0.1", TOKEN)) is None
+def test_on_this_machine_a_token_is_asked_for_where_one_is_set() -> None:
+    """Who asks there may be a proxy that has TLS, for somebody far away."""
+    assert read_problem({}, Door("127.0.0.1")) is None
+    assert read_problem({}, Door("127.0.0.1", TOKEN)) is not None
+    assert read_problem(BEARER, Door("127.0.0.1", TOKEN)) is None
 
 
 @pytest.mark.parametrize(
