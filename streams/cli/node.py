@@ -84,7 +84,7 @@ def node(
     set_up_logs(log_level, node_id)
     host, port = _web_address(web)
     try:
-        policy = _guard(targets, secrets)
+        policy, scripts = _guard(targets, secrets), _checked(scripts)
         web_token, alert_token = _token("WATCHBILL_WEB_TOKEN"), _token("WATCHBILL_ALERT_TOKEN")
         settings = NodeSettings(
             NodeId(node_id),
@@ -96,7 +96,7 @@ def node(
             port,
             session_timeout,
             policy,
-            _checked(scripts),
+            scripts,
             tuple(resolver or ()),
             haproxy_stats,
             not standalone,

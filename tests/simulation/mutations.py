@@ -141,7 +141,13 @@ MUTATIONS: dict[str, Mutation] = {
     "read repair off": _mutation(Folds, "repair", lambda *_: 0, "STALE_LAST", "U-5"),
     "join gate off": _mutation(joining, "_wait_ready", no_wait, "V-9"),
     "precedence off": _mutation(StateMap, "apply", last_offset_wins, "S-10", "U-5"),
-    "break before make": _mutation(watches, "hand_over", break_before_make, "T5"),
+    "break before make": Mutation(
+        (
+            (watches, "hand_over", break_before_make),
+            (watches.Watches, "_hold_own", lambda _, services, *__: services),
+        ),
+        frozenset({"T5"}),
+    ),
     "owners declare nothing": _mutation(ServiceFold, "_adopt", adopt_in_silence, "LATE_OWNER", "O-4"),
     "what was found before a loss is told after it": _mutation(
         ResultPublisher, "forget", lambda *_: None, "TOLD_OLD", first=WOKEN_FROM + 60
