@@ -60,7 +60,8 @@ def overrides(
 ) -> list[Operation]:
     """The operations that give a service, or the group of a member, and its monitors other settings.
 
-    A setting that a service has goes to the service, every other one to its monitors, or to the one named.
+    A setting that a service has goes to the service, every other one to its monitors, or to the one named; none where
+    it has no such monitor.
     """
     own = KINDS[Kind.SERVICE].table.by_name
     of_service = {name: value for name, value in settings.items() if name in own}
@@ -72,6 +73,6 @@ def overrides(
         made.append(Operation(Verb.SET, kind, name, of_service))
     if of_monitors:
         bound = [entities.by_id[one.monitor_id].name for one in service.bindings]
-        names = bound if monitor is None else [monitor]
+        names = [name for name in bound if monitor in (None, name)]
         made += [Operation(Verb.SET, Kind.MONITOR, name, of_monitors) for name in names]
     return made

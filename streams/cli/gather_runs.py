@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.cluster import ViewChange
-from schemas.config import ConfigCommand, Setting
+from schemas.config import ConfigCommand, Rejection, Setting
 from schemas.identifiers import EntityId, NodeId, ViewId, partition_of
 from schemas.inventory.entities import Entities
 from schemas.inventory.services import MonitoredService
@@ -21,7 +21,7 @@ from streams.answers.config_then import ConfigThen, config_then, lives
 from streams.answers.history import History, histories
 from streams.answers.placed import Placed, Where, readable
 from streams.answers.probes_then import OwnerIn, probes_of
-from streams.answers.trial import overrides, trial
+from streams.answers.trial import Refused, overrides, trial
 from streams.answers.views_then import ViewsThen, elected, lead_for, views_then
 from streams.cli.apply import TRIAL_OFFSET
 from streams.cli.gather import refuse_unknown
@@ -91,17 +91,27 @@ def configured(
     monitor: str | None,
     begin_ms: int,
 ) -> list[Configured]:
-    """The configurations in force from `begin_ms` on, as they were and as asked. Raises Refused."""
+    """The configurations in force from `begin_ms` on, as they were and as asked. Raises Refused.
+
+    While a service had no monitor it was as it was; one that had none in all that time has nothing to be tried.
+    """
     since = [one for one in past if one[0].at_ms > begin_ms]
     first = [one for one in past if one[0].at_ms <= begin_ms][-1:]
-    found = []
+    found, reached = [], False
     for where, entities, service in (*first, *since):
-        asked = None
-        if service is not None:
-            tried = trial(entities, overrides(entities, service, settings, monitor), TRIAL_OFFSET)
-            changed = ConfigThen(tried.after, where, where.topic).service(service.entity_id)
-            asked = service_config(changed) if changed else None
-        found.append(Configured(max(where.at_ms, begin_ms), service_config(service) if service else None, asked))
+        operations = overrides(entities, service, settings, monitor) if service is not None else []
+        asked = service
+        if service is not None and operations:
+            reached = True
+            tried = trial(entities, operations, TRIAL_OFFSET)
+            asked = ConfigThen(tried.after, where, where.topic).service(service.entity_id)
+        was, other = (service_config(one) if one is not None else None for one in (service, asked))
+        found.append(Configured(max(where.at_ms, begin_ms), was, other))
+    if not reached:
+        which = "no monitor" if monitor is None else f"no monitor {monitor}"
+        raise Refused(
+            [Rejection(0, 0, f"{which} was bound to it in that time: `watchbill show service NAME` has those")]
+        )
     return found
 
 

@@ -6,15 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-from schemas.identifiers import NodeId
+from schemas.config import Kind
+from schemas.config import Verb as Doing
+from schemas.identifiers import EntityId, NodeId
 from schemas.probes import Reason, Verdict
 from streams.answers.backtest import Backtest, Configured, Outage, backtest
+from streams.answers.config_then import lives
 from streams.answers.placed import NOWHERE
 from streams.answers.probes_then import Probe, probes_of
 from streams.answers.trial import Refused, overrides, trial
+from streams.cli.gather_runs import configured
 from streams.folding.configured import service_config
 from streams.folding.events import ServiceConfig
-from tests.unit.answers.records import TCP, WEB, batch, configuration, run
+from tests.unit.answers.records import TCP, WEB, batch, bound, command, configuration, operation, run
 
 UP, DOWN = Verdict.UP, Verdict.DOWN
 B0 = NodeId("b0")
@@ -118,3 +122,22 @@ def test_U6_probes_come_back_from_runs_with_their_times() -> None:
         (400, UP, False),
         (500, DOWN, False),
     ]
+
+
+def test_U6_a_service_that_was_bound_later_is_tried_from_then_on() -> None:
+    """As it comes about on the command line: `add service`, then `bind`."""
+    steps = [
+        command(0, 10, operation(Doing.ADD, Kind.SERVICE, "web", address="10.0.0.1", port=80)),
+        command(1, 20, operation(Doing.ADD, Kind.MONITOR, "tcp", type="TCP")),
+        command(2, 30, bound("web", "tcp")),
+    ]
+    web = EntityId("0-0")
+    tried = configured(lives(steps, web, 1_000), {"retries": 5}, None, 0)
+    assert [(_retries(one.recorded), _retries(one.asked)) for one in tried] == [([], []), ([3], [5])]
+    for past, monitor, told in ((steps[:1], None, "no monitor was bound"), (steps, "http", "no monitor http was")):
+        with pytest.raises(Refused, match=told):
+            configured(lives(past, web, 1_000), {"retries": 5}, monitor, 0)
+
+
+def _retries(config: ServiceConfig | None) -> list[int]:
+    return [] if config is None else [binding.retries for binding in config.bindings]
