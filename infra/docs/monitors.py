@@ -25,7 +25,7 @@ HEAD = """\
 
 A monitor says how to probe; bound to a service it is probed by the service's owner, and only there. Names and defaults
 are NetScaler's. Every example is a whole file for `watchbill apply -f`; the same is said step by step with
-`watchbill add monitor NAME --type TYPE --interval 5s` and `watchbill bind monitor NAME --to service SERVICE`.
+`watchbill add monitor NAME --type TYPE --interval 5s` and `watchbill bind monitor NAME to service SERVICE`.
 
 A probe is UP, DOWN with a reason, or INCONCLUSIVE where the node could not ask (no such source address, no permission,
 a secret it does not have): that counts against nobody. The last failures of each monitor are kept, with the reason and
