@@ -61,6 +61,11 @@ class View:
         """Those that are not leaving, sorted: among them services are dealt out."""
         return tuple(member.node for member in self.members if not member.leaving)
 
+    @property
+    def leaving(self) -> tuple[NodeId, ...]:
+        """Those that are, sorted."""
+        return tuple(member.node for member in self.members if member.leaving)
+
     def member(self, node: NodeId) -> Member | None:
         """The member of that name, or None if the node is outside the view."""
         return next((member for member in self.members if member.node == node), None)

@@ -64,7 +64,7 @@ def candidates_of(evidence: Evidence, view: View) -> list[tuple[NodeId, str]]:
         before_owner = before_owner and node != owner
         if node not in view.nodes:
             found.append((node, "is not in the view"))
-        elif node not in view.staying:
+        elif node in view.leaving:
             found.append((node, "is leaving"))
         elif node not in hosts:
             found.append((node, "does not host it"))

@@ -58,7 +58,7 @@ def late_owners(
                 owner = owner_in(service, reign.view, life.kind)
                 member = None if owner is None else reign.view.member(owner)
                 held = _held(runs, due_ms)
-                if member is not None and held != (member.node, member.incarnation):
+                if member is not None and held != member.run:
                     last = "nobody" if held is None else held[0]
                     text = f"{life.name}: {owner} of view {reign.view.view_id} was due, {last} was the last to declare"
                     yield Breach(Fault.LATE_OWNER, service, partition_of(service), NO_OFFSET, text, due_ms)

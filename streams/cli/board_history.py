@@ -54,9 +54,8 @@ class History:
 
     def view(self, view: View, at_ms: int) -> None:
         """A view came into force."""
-        leaving = [node for node in view.nodes if node not in view.staying]
-        text = f"{', '.join(view.staying) or 'nobody'} serve; " + (f"{', '.join(leaving)} leaves; " if leaving else "")
-        text += f"proposed by {view.proposer}"
+        leaves = f"{', '.join(view.leaving)} leaves; " if view.leaving else ""
+        text = f"{', '.join(view.staying) or 'nobody'} serve; {leaves}proposed by {view.proposer}"
         with self._lock:
             self._tell(EventLine(at_ms, f"view {view.view_id}", text, "cyan"))
 

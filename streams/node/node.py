@@ -234,18 +234,20 @@ class Node:
             self._refuse(LogLost(fault))
 
     async def _work(self) -> None:
-        stopped = asyncio.create_task(self.stopping.wait())
         watching = [asyncio.create_task(each) for each in (self.stall_watch.run(), *self.folding.alerting.runs())]
         if self.settings.haproxy_stats is not None:
             inline = self.monitoring.inline
             reader = HaproxyReader(self.settings.haproxy_stats, inline.addresses, inline.told)
             watching.append(asyncio.create_task(reader.run()))
-        while not stopped.done():
-            self._keep_house()
-            await asyncio.wait({stopped}, timeout=HOUSEKEEPING_S)
+        await self._keep_house_until(asyncio.create_task(self.stopping.wait()))
         await self._give_away()
         for task in watching:
             task.cancel()
+
+    async def _keep_house_until(self, over: asyncio.Task[Any]) -> None:
+        while not over.done():
+            self._keep_house()
+            await asyncio.wait({over}, timeout=HOUSEKEEPING_S)
 
     def _keep_house(self) -> None:
         """What no event brings: undelivered records, unconfirmed claims, stale records behind ours."""
@@ -274,9 +276,7 @@ class Node:
             return
         self.farewell.begin(self.views.held)
         given = asyncio.create_task(probe_on(self), name="giving away")
-        while not given.done():
-            self._keep_house()
-            await asyncio.wait({given}, timeout=HOUSEKEEPING_S)
+        await self._keep_house_until(given)
         log.info("given away", untaken=given.result())
 
     async def _hand_over(self) -> None:

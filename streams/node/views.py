@@ -48,8 +48,8 @@ class Views:
         self._kept[view.view_id] = view
         while len(self._kept) > KEPT_VIEWS:
             self._kept.popitem(last=False)
-        leaving = [node for node in view.nodes if node not in view.staying]
-        log.info("view accepted", view=view.view_id, members=list(view.nodes), leaving=leaving, proposer=view.proposer)
+        members, leaving = list(view.nodes), list(view.leaving)
+        log.info("view accepted", view=view.view_id, members=members, leaving=leaving, proposer=view.proposer)
         self._changed.set()
         self._changed = asyncio.Event()
         for call in self.on_accepted:

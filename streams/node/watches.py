@@ -35,6 +35,7 @@ class Change:
 
 NO_CHANGE = Change(frozenset(), frozenset(), frozenset())
 LOST = (Role.NOT_OWNER, Role.OUTSIDE_VIEW)
+"""Roles in which another owns what this node did, and it probes on until that one is heard."""
 CLAIMED = (Role.OWNER, Role.STANDALONE)
 """Roles in which a node declares its ownership to all: an internal service is nobody else's business."""
 
@@ -89,7 +90,9 @@ class Watches:
         return frozenset(self._watches)
 
     def unrelieved(self) -> Iterator[EntityId]:
-        """Services that this node probes until another member, which there is, has been heard: none, and it may go."""
+        """Services that this node owns, or holds until their owner by the view is heard; those that nobody else hosts
+        are not among them once this node owns nothing.
+        """
         standings = self._distribution.standings
         for service, watch in self._watches.items():
             standing = standings.get(service)

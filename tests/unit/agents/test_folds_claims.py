@@ -60,10 +60,12 @@ def test_V4_whoever_may_not_claim_is_refused_as_ever() -> None:
     desk = Desk()
     desk.take(probed(1))
     desk.folds.assigned([HERE])
+    before = desk.state()
     desk.take(claims=(WEB,), view=4, node=B1)
     assert desk.folds.refused[Refusal.NOT_OWNER] == 1
     desk.take(claims=(WEB,), view=2)
     assert desk.folds.refused[Refusal.OBSOLETE_VIEW] == 1
+    assert desk.state() == before, "neither was told"
 
 
 def test_V4_a_claim_where_all_was_told_needs_no_fold_and_the_one_that_was_there_goes() -> None:

@@ -107,6 +107,7 @@ def test_a_wrong_token_is_said_on_the_page_which_asks_again() -> None:
 
 def test_where_no_token_is_asked_for_the_form_leads_on() -> None:
     assert enter(b"token=any", Door("127.0.0.1")).problem is None
+    assert enter(b"token=any", Door("127.0.0.1", TOKEN)).problem is not None
 
 
 def test_other_bodies_are_refused_before_they_are_read() -> None:

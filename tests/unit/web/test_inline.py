@@ -151,6 +151,8 @@ def test_M13_a_token_where_one_is_set() -> None:
         given = {"Authorization": f"Bearer {TOKEN}"}
         status, _, _ = await ask("/api/inline/web/1:80", "POST", json={"failures": 2}, headers=given)
         assert status == 200
+        status, _, _ = await ask("/api/services")
+        assert status == 401, "reading wants it, too"
 
     served(source(), talk, TOKEN)
 
