@@ -23,6 +23,7 @@ from schemas.inventory.entities import Change as EntityChange
 from schemas.probes import ProbeRun, Verdict
 from schemas.states import ServiceState, State
 from streams.faust_app.identity import NodeIdentity
+from streams.folding.events import BindingConfig
 from streams.node.domains import Domains
 from streams.node.held_reports import HeldReports, pause_s
 from streams.node.inline import Inline
@@ -33,7 +34,7 @@ from streams.node.opinions import Asked, Opinions
 from streams.node.own_health import OwnHealth
 from streams.node.paths import Paths
 from streams.node.reports import probe_runs
-from streams.node.results import ResultPublisher
+from streams.node.results import AT_ONCE_S, CALM_S, LAZY_S, ResultPublisher
 from streams.node.watches import Change, Watches
 from streams.ownership.handover import LastState
 from streams.ownership.view import EMPTY_VIEW, View
@@ -156,7 +157,7 @@ class Monitoring:
         self.own_health.reported(runs)
         runs = self.held_reports.part(runs)
         if runs:
-            self.publisher.report(runs, self._is_urgent)
+            self.publisher.report(runs, self._wait_s_of)
 
     def resolved(self, services: Iterable[EntityId]) -> None:
         """What is held of these services' names has changed: it goes to their folds."""
@@ -198,27 +199,45 @@ class Monitoring:
             self._confirm_from_replica()
             self.publisher.claim(self.watches.unconfirmed)
 
-    def _is_urgent(self, run: ProbeRun) -> bool:
-        """Whether a run may change its service's state: successes of a service that is UP wait for company, and so do
-        failures that must be followed by others to count.
+    def _wait_s_of(self, run: ProbeRun) -> float:
+        """How long a run may wait for company: not at all if it may change its service's state, a second if it may
+        change what is shown of its binding or must be followed by others to count, else as long as a summary may.
         """
         if run.service_id in self.opinions:
-            return run.verdict is not Verdict.UP or run.count <= SOON
+            return AT_ONCE_S if run.verdict is not Verdict.UP or run.count <= SOON else LAZY_S
         if run.verdict is Verdict.DOWN:
-            return run.count >= self._failures_that_count(run)
+            counting = self._failures_that_count(run)
+            if run.count < counting:
+                return LAZY_S
+            calm = run.count > max(counting, SOON) and self._replica.state_of(run.service_id) is State.DOWN
+            return self._calm_s(run) if calm else AT_ONCE_S
         if run.verdict is not Verdict.UP:
-            return True
-        if run.count > SOON:
-            return False
-        return self._replica.state_of(run.service_id) is not State.UP
+            return AT_ONCE_S
+        if run.count <= SOON and self._replica.state_of(run.service_id) is not State.UP:
+            return AT_ONCE_S
+        return self._calm_s(run) if run.count > self._successes_that_count(run) else LAZY_S
+
+    def _calm_s(self, run: ProbeRun) -> float:
+        """Who chooses by what was measured wants it within the second (L-3)."""
+        config = self.inventory.config_of(run.service_id)
+        chosen_by = run.load is not None or (config is not None and config.least_response)
+        return LAZY_S if chosen_by else CALM_S
 
     def _failures_that_count(self, run: ProbeRun) -> int:
         """So many in a row may decide something; 1 where failures with successes between them may."""
+        binding = self._bound(run)
+        if binding is None or binding.failure_retries:
+            return 1
+        return min(binding.retries, binding.alert_retries or binding.retries)
+
+    def _successes_that_count(self, run: ProbeRun) -> int:
+        binding = self._bound(run)
+        return SOON if binding is None else binding.success_retries
+
+    def _bound(self, run: ProbeRun) -> BindingConfig | None:
         config = self.inventory.config_of(run.service_id)
-        for binding in config.bindings if config is not None else ():
-            if binding.monitor_id == run.monitor_id and not binding.failure_retries:
-                return min(binding.retries, binding.alert_retries or binding.retries)
-        return 1
+        bindings = () if config is None else config.bindings
+        return next((binding for binding in bindings if binding.monitor_id == run.monitor_id), None)
 
     def _asking(self, service: EntityId) -> ServiceState | None:
         """The state of a service that may ask this node for an opinion; what certainly does not is not decoded."""

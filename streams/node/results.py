@@ -1,7 +1,7 @@
 """Step 6 of the flow at run time: what the engines report, and what this node claims, in batches to `probe-results`.
 
 Rule: one batch a tick for each (partition, view), 10 ms apart, and only while the lease holds; what is not urgent waits
-up to a second, or for something urgent of its partition. Where thousands of services turn at once ticks are further
+for company, or for something urgent of its partition. Where thousands of services turn at once ticks are further
 apart: a record costs Kafka and the fold more than what stands in it, and 10,000 services that died kept two processors
 busy with records of one report each. Reports are cumulative within a run, so the newest report of a binding's run
 stands for the earlier ones that could not be sent. A result carries the view under which this node is owner (its flag),
@@ -27,10 +27,14 @@ from streams.tables.outbox import Sender
 log = get_logger()
 
 TICK_S = 0.010
+AT_ONCE_S = 0.0
 LAZY_S = 1.0
-LAZY_WAITS = 2
-"""So many times longer what is not urgent waits while this node takes services over: it would make a record for each
-partition, on every node, in the very second in which thousands of claims are folded."""
+CALM_S = 5.0
+"""A summary that changes nothing waits so long: in one second's summaries of 10,000 services each partition has one or
+two, and a batch costs Kafka and the fold more than what stands in it."""
+TAKEOVER_WAITS = 2
+"""So many times LAZY_S longer what is not urgent waits while this node takes services over: it would make a record for
+each partition, on every node, in the very second in which thousands of claims are folded."""
 PAUSE_S = 0.00035
 """After a tick that sent n batches the next one waits for n * n times this,"""
 LONGEST_TICK_S = 0.15
@@ -56,9 +60,9 @@ def certain() -> bool:
     return False
 
 
-def always(_run: ProbeRun) -> bool:
+def at_once(_run: ProbeRun) -> float:
     """For reports that do not wait."""
-    return True
+    return AT_ONCE_S
 
 
 def settled() -> bool:
@@ -106,35 +110,36 @@ class ResultPublisher:
         self._suspect = suspect
         self._link_news = link_news
         self._taking_over = taking_over
-        self._waits = 0
         self._resolved: dict[EntityId, None] = {}
         self._runs: dict[Partition, dict[tuple[EntityId, EntityId, int], ProbeRun]] = defaultdict(dict)
         self._newest = 0
         self._stale: dict[EntityId, int] = {}
         """Services that were others' for a while: what was reported up to this number is of the time before."""
         self._urgent: set[Partition] = set()
-        """Partitions with a run that does not wait for company."""
+        """Partitions with a run that waits no longer."""
+        self._waiting: dict[float, set[Partition]] = {}
+        """Partitions with runs that wait so many seconds for company, counted from the first of them."""
         self._next_tick_s = 0.0
         self._claims: dict[EntityId, None] = {}
         self._returned: deque[ProbeResults] = deque()
-        self._scheduled = self._lazily_scheduled = False
+        self._scheduled = False
         self.dropped = 0
         self.batches = 0
 
-    def report(self, runs: Iterable[ProbeRun], is_urgent: Callable[[ProbeRun], bool] = always) -> None:
+    def report(self, runs: Iterable[ProbeRun], wait_s_of: Callable[[ProbeRun], float] = at_once) -> None:
         """Runs of bindings in the order of their reports; a later report of a run takes the earlier one's place.
 
-        What decides nothing (the slow summary, a failure that others must follow) is not urgent: it waits up to LAZY_S,
-        or until something urgent of its partition goes.
+        What decides nothing (the slow summary, a failure that others must follow) waits as many seconds as `wait_s_of`
+        says, or until something urgent of its partition goes.
         """
         for run in runs:
             self._newest = max(self._newest, run.sequence)
             partition = partition_of(run.service_id)
             self._runs[partition][run.service_id, run.monitor_id, run.run] = run
-            if is_urgent(run):
-                self._urgent.add(partition)
+            self._wait(partition, wait_s_of(run))
         self._drop_excess()
-        self._schedule(urgent=bool(self._urgent))
+        if self._urgent:
+            self._schedule()
 
     def forget(self, services: Iterable[EntityId]) -> None:
         """Others own these now. Should they come back, under the next view even, what waits here is old by then: a node
@@ -161,14 +166,21 @@ class ResultPublisher:
         self._urgent.update(self._runs)
         self._tick()
 
-    def _flush_lazily(self) -> None:
-        self._lazily_scheduled = False
-        if self._waits < LAZY_WAITS and self._taking_over():
-            self._waits += 1
-            self._schedule(urgent=False)
+    def _wait(self, partition: Partition, wait_s: float) -> None:
+        if wait_s == AT_ONCE_S:
+            self._urgent.add(partition)
+        elif wait_s in self._waiting:
+            self._waiting[wait_s].add(partition)
         else:
-            self._waits = 0
-            self.flush()
+            self._waiting[wait_s] = {partition}
+            self._call_later(wait_s, self._waited, wait_s, TAKEOVER_WAITS)
+
+    def _waited(self, wait_s: float, more: int) -> None:
+        if more and self._taking_over():
+            self._call_later(LAZY_S, self._waited, wait_s, more - 1)
+        else:
+            self._urgent |= self._waiting.pop(wait_s)
+            self._tick()
 
     def _tick(self) -> None:
         """Send what is urgent, and what else waits for the same partitions."""
@@ -181,8 +193,6 @@ class ResultPublisher:
             self._next_tick_s = time.monotonic() + min(LONGEST_TICK_S, pause_s)
         if self._urgent or self._claims or self._resolved or self._returned:
             self._schedule()
-        elif self._runs:
-            self._schedule(urgent=False)
 
     def _send_all(self) -> None:
         partitions, self._urgent = self._urgent, set()
@@ -302,10 +312,7 @@ class ResultPublisher:
         if self._returned:
             self._schedule()
 
-    def _schedule(self, urgent: bool = True) -> None:
-        if urgent and not self._scheduled:
+    def _schedule(self) -> None:
+        if not self._scheduled:
             self._scheduled = True
             self._call_later(max(TICK_S, self._next_tick_s - time.monotonic()), self._tick)
-        elif not (urgent or self._scheduled or self._lazily_scheduled):
-            self._lazily_scheduled = True
-            self._call_later(LAZY_S, self._flush_lazily)

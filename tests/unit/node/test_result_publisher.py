@@ -15,11 +15,13 @@ from schemas.topics import PROBE_RESULTS
 from streams.faust_app.identity import NodeIdentity
 from streams.node import results
 from streams.node.results import (
+    AT_ONCE_S,
+    CALM_S,
     CLAIMS_PER_BATCH,
     LAZY_S,
-    LAZY_WAITS,
     LONGEST_TICK_S,
     RUNS_PER_BATCH,
+    TAKEOVER_WAITS,
     TICK_S,
     ResultPublisher,
 )
@@ -232,7 +234,7 @@ def elsewhere() -> EntityId:
 def test_what_is_not_urgent_waits_for_something_urgent_of_its_partition() -> None:
     desk = Desk()
     desk.flags[elsewhere()] = ViewId(7)
-    desk.publisher.report([probed(1, monitor=TCP), changed(probed(2), service_id=elsewhere())], lambda run: False)
+    desk.publisher.report([probed(1, monitor=TCP), changed(probed(2), service_id=elsewhere())], lambda run: LAZY_S)
     assert [delay_s for delay_s, _, _ in desk.later.calls] == [LAZY_S]
     lazily = desk.later.calls.pop()
     desk.publisher.report([probed(3)])
@@ -258,7 +260,9 @@ def test_a_tick_that_sent_many_batches_puts_the_next_one_off() -> None:
 
 def test_the_last_report_of_a_run_stands_whether_it_is_urgent_or_not() -> None:
     desk = Desk()
-    desk.publisher.report([probed(1), probed(2, count=2), probed(3, count=3)], lambda run: run.count == 2)
+    desk.publisher.report(
+        [probed(1), probed(2, count=2), probed(3, count=3)], lambda run: AT_ONCE_S if run.count == 2 else LAZY_S
+    )
     assert sequences(desk.tick()) == [3]
 
 
@@ -285,17 +289,30 @@ def test_F3_what_comes_back_undelivered_is_as_old() -> None:
 def test_what_is_not_urgent_waits_for_the_end_of_a_takeover_but_not_for_ever() -> None:
     desk = Desk()
     desk.takeover.on = True
-    desk.publisher.report([probed(1)], lambda run: False)
-    assert [sequences(desk.tick()) for _ in range(LAZY_WAITS + 1)] == [[], [], [1]]
-    desk.publisher.report([probed(2)], lambda run: False)
+    desk.publisher.report([probed(1)], lambda run: LAZY_S)
+    assert [sequences(desk.tick()) for _ in range(TAKEOVER_WAITS + 1)] == [[], [], [1]]
+    desk.publisher.report([probed(2)], lambda run: LAZY_S)
     assert desk.tick() == []
     desk.takeover.on = False
     assert sequences(desk.tick()) == [2]
 
 
+def test_a_summary_waits_longer_than_what_must_be_followed() -> None:
+    desk = Desk()
+    waits = {1: CALM_S, 2: LAZY_S, 3: CALM_S}
+    runs = [probed(1), changed(probed(2), service_id=elsewhere()), probed(3, monitor=TCP)]
+    desk.flags[elsewhere()] = ViewId(7)
+    desk.publisher.report(runs, lambda run: waits[run.sequence])
+    assert [delay_s for delay_s, _, _ in desk.later.calls] == [CALM_S, LAZY_S], "one timer for all that wait alike"
+    calm = desk.later.calls.pop(0)
+    assert sequences(desk.tick()) == [2]
+    desk.later.calls.append(calm)
+    assert sequences(desk.tick()) == [1, 3]
+
+
 def test_a_claim_takes_no_reports_with_it_that_are_not_urgent() -> None:
     desk = Desk()
-    desk.publisher.report([probed(1)], lambda run: False)
+    desk.publisher.report([probed(1)], lambda run: LAZY_S)
     lazily = desk.later.calls.pop()
     desk.publisher.claim([WEB])
     assert [(batch.claims, batch.runs) for batch in desk.tick()] == [((WEB,), ())]
