@@ -72,7 +72,7 @@ SWITCH_S = 0.0005
 socket, waits 5 ms each time while a reader decodes a batch; of a takeover of 10,000 services that was half.
 """
 TAKEOVER_S = 3.0
-"""From an assignment on, a takeover may be under way: of this node's claims or of those that it folds for others."""
+"""From an assignment or a view on, a takeover may be under way: of this node's claims or of those that it folds."""
 PROPOSE_AGAIN_ROUNDS = 10
 STUCK_EVERY_ROUNDS = 10
 
@@ -100,7 +100,7 @@ class Node:
         self.our_partitions: frozenset[Partition] = frozenset()
         """Those that the view held gives this run of this node: it writes states of no other."""
         self._rounds = 0
-        self._assigned_s = 0.0
+        self._moved_s = 0.0
         self.lease = Lease(settings.lease_s)
         self.garbage = Garbage()
         self.views = Views()
@@ -260,8 +260,7 @@ class Node:
             self.leader.again(self.views.held)
             self.farewell.again(self.views.held)
         stock = len(self.replicas.states) + len(self.monitoring.inventory.services) + len(self.folding.folds)
-        taking_over = self.loop.time() - self._assigned_s < TAKEOVER_S or self.handing_over
-        self.garbage.keep_house(stock, self.folding.folds.folded_runs, taking_over)
+        self.garbage.keep_house(stock, self.folding.folds.folded_runs, self.handing_over)
         self.outbox.flush()
         self.publisher.keep_house()
         self.monitoring.paths.reports.keep_house()
@@ -289,8 +288,9 @@ class Node:
 
     @property
     def handing_over(self) -> bool:
-        """Whether services are being handed over, to this node or by it: what can wait does."""
-        return bool(self.monitoring.watches.unconfirmed) or self.phase is Phase.LEAVING
+        """Whether services change hands, here or between others, whom what is done now would keep waiting."""
+        moving = self.phase is Phase.LEAVING or bool(self.monitoring.watches.unconfirmed)
+        return moving or self.loop.time() - self._moved_s < TAKEOVER_S
 
     def unrelieved(self) -> Iterator[EntityId]:
         """What this node probes until another is heard."""
@@ -321,7 +321,7 @@ class Node:
     async def _assigned(self, assignment: Assignment) -> None:
         """The group gave this node partitions. Returns at once: a member that dwells here has no heartbeat."""
         self.stall_watch.assigned()
-        self._assigned_s = self.loop.time()
+        self._moved_s = self.loop.time()
         self.folding.awaits(assignment)
         self.leader.assigned(assignment.generation, self.views.held)
         self._settling = asyncio.create_task(self._settle(assignment), name="settle")
@@ -341,6 +341,7 @@ class Node:
         await settled(self.sss.waiting, self.lease.holds, self.settings.kernel_timeout_s)
 
     def _view_accepted(self, view: View) -> None:
+        self._moved_s = self.loop.time()
         inside = view.member(self.settings.node_id)
         mine = inside is not None and inside.incarnation == self.identity.incarnation
         others = others_in(view, self.settings.node_id)

@@ -32,7 +32,7 @@ LAZY_S = 1.0
 CALM_S = 5.0
 """A summary that changes nothing waits so long: in one second's summaries of 10,000 services each partition has one or
 two, and a batch costs Kafka and the fold more than what stands in it."""
-TAKEOVER_WAITS = 2
+TAKEOVER_WAITS = 4
 """So many times LAZY_S longer what is not urgent waits while this node takes services over: it would make a record for
 each partition, on every node, in the very second in which thousands of claims are folded."""
 PAUSE_S = 0.00035
