@@ -55,6 +55,7 @@ class Entry:
         "down_after",
         "downs",
         "due_ms",
+        "expected",
         "failing",
         "family",
         "fault",
@@ -100,6 +101,8 @@ class Entry:
         """This engine is the one that probes it (C-4, C-15)."""
         self.probing = False
         """This node is the one that probes it (M-14)."""
+        self.expected = False
+        """It is known to succeed, and has not done otherwise since it began: that it does is no news."""
         self.due_ms = NEVER
         self.downs = 0
         """Failures in a row."""

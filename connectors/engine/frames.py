@@ -33,6 +33,7 @@ PART_BYTES = 1024 * 1024
 
 class FrameKind(IntEnum):
     """What a frame says. PROBE_RESUME is PROBE_ON for bindings whose state is known: their first probe may wait.
+    EXPECT_UP names those of the next such frame that are known to succeed: that they do is no news.
     TARGETS comes once, before the first binding: which addresses may be probed. MARK is sent back as it came: what an
     engine found before it comes before it.
     """
@@ -47,6 +48,7 @@ class FrameKind(IntEnum):
     PROBE_RESUME = 8
     TARGETS = 9
     MARK = 10
+    EXPECT_UP = 11
 
 
 HEAD = Struct("<IB")

@@ -28,7 +28,10 @@ REPORT_TICK_MS = 10
 """Reports gather this long before they go to the node."""
 
 COMPANY_MS = 100
-"""The same for reports from which nothing can follow."""
+"""The same for reports from which nothing can follow any more."""
+
+CALM_MS = 2_000
+"""The same for those from which nothing could, such as summaries: in a takeover each frame keeps claims waiting."""
 
 STATISTICS_MS = 1000
 """How often an engine speaks of itself."""

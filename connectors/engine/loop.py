@@ -229,8 +229,9 @@ class ProbeLoop:
         entry.deadline_ms = NEVER
         reports = entry.run.observe(outcome, response_us, self._wall_ms)
         if reports is not None:
-            self.uplink.gathered.add(entry.binding, reports, self._now_ms)
+            self.uplink.gathered.add(entry.binding, reports, self._now_ms, entry.expected)
         if outcome.verdict is entry.failing:
+            entry.expected = False
             entry.downs += 1
             binding = entry.binding
             if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= entry.down_after:
@@ -278,6 +279,8 @@ class ProbeLoop:
             table.set_probing(frames.decode_numbers(body), True, now_ms)
         elif kind is FrameKind.PROBE_RESUME:
             table.set_probing(frames.decode_numbers(body), True, now_ms, RESUME_WITHIN_MS)
+        elif kind is FrameKind.EXPECT_UP:
+            table.expect(frames.decode_numbers(body))
         elif kind is FrameKind.PROBE_OFF:
             table.set_probing(frames.decode_numbers(body), False, now_ms)
         elif kind is FrameKind.ALIVE:

@@ -172,6 +172,12 @@ class EnginePool:
         if resume:
             self._tell(frames.encode_numbers(FrameKind.PROBE_RESUME, resume))
 
+    def expect_up(self, numbers: Iterable[int]) -> None:
+        """What is begun next is known to succeed: it is told soon if it does not, and in its time if it does."""
+        ours = self._engines_own(list(numbers))
+        if ours:
+            self._tell(frames.encode_numbers(FrameKind.EXPECT_UP, ours))
+
     def _engines_own(self, numbers: list[int]) -> list[int]:
         ours, tasks, passive = self._bindings, self.tasks, self.passive
         return [number for number in numbers if number in ours and number not in tasks and number not in passive]

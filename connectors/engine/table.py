@@ -66,6 +66,13 @@ class Table:
             if entry is not None:
                 self._change(entry, entry.owned, probing, now_ms, within_ms)
 
+    def expect(self, numbers: Iterable[int]) -> None:
+        """These are about to begin here, and known to succeed."""
+        for number in numbers:
+            entry = self.entries.get(number)
+            if entry is not None and entry.owned and not entry.probing:
+                entry.expected = True
+
     def set_alive(self, alive: Sequence[int], now_ms: int) -> None:
         """These engines live, ascending: the bindings of the others spread over them (C-15)."""
         self._alive = alive
@@ -83,6 +90,7 @@ class Table:
         if was:
             self.scheduled -= 1
             entry.due_ms = NEVER
+            entry.expected = False
             self._give_up(entry)
             return
         self.scheduled += 1

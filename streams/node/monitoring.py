@@ -268,6 +268,8 @@ class Monitoring:
         if change.started or change.stopped:
             self.domains.begin(change.started)
             known = frozenset(service for service in change.started if service in self._replica)
+            up = (service for service in known if self._replica.state_of(service) is State.UP)
+            self._engines.expect_up(numbers_of(up))
             self._engines.set_probing(
                 on=numbers_of(change.started - known), off=numbers_of(change.stopped), resumed=numbers_of(known)
             )

@@ -127,6 +127,9 @@ class SimEngines:
             if entry is not None and entry.probing:
                 self._switch(entry, False, True)
 
+    def expect_up(self, numbers: Iterable[int]) -> None:
+        """Reports go with the next tick here, expected or not."""
+
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
         for numbers, probing, within_ms in (
             (off, False, 0),

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.engine.limits import COMPANY_MS, REPORT_TICK_MS
+from connectors.engine.limits import CALM_MS, COMPANY_MS, REPORT_TICK_MS
 from connectors.engine.runs import RunReport
 from connectors.engine.significance import ReportList, significance
 from schemas.identifiers import EntityId
-from schemas.probes import Reason, Verdict
+from schemas.probes import MeasuredLoad, Reason, Verdict
 from tests.unit.engine.harness import binding
 
 UP, DOWN = Verdict.UP, Verdict.DOWN
@@ -53,10 +53,32 @@ def test_C8_significant_results_go_with_the_next_tick_and_others_wait_for_compan
     assert gathered.due_ms() is None
     gathered.take(1000)
     gathered.add(binding(1), [report(UP, 60)], 1003)
-    assert (gathered.values, gathered.due_ms()) == ({}, 1003 + COMPANY_MS)
+    assert (gathered.values, gathered.due_ms()) == ({}, 1003 + CALM_MS)
     gathered.add(binding(2), [report(number=2)], 1004)
     assert (gathered.values, gathered.due_ms()) == ({OTHER: -1}, 1000 + REPORT_TICK_MS)
     assert [row.number for row in gathered.take(1010)] == [1, 2]
+
+
+def test_C8_what_nobody_learns_from_waits_longest_unless_somebody_chooses_by_it() -> None:
+    chosen, silent = replace(binding(1), tells_response=True), report(Verdict.INCONCLUSIVE)
+    for row, one in ((chosen, report(UP, 60)), (binding(1), replace(report(UP, 60), load=MeasuredLoad(70, False)))):
+        gathered = ReportList()
+        gathered.add(row, [one], 1000)
+        assert gathered.due_ms() == 1000 + COMPANY_MS
+    gathered = ReportList()
+    gathered.add(binding(1), [report(UP, 60)], 1000)
+    gathered.add(binding(2), [silent], 1001)
+    assert gathered.due_ms() == 1001 + COMPANY_MS, "whoever waits least takes the others along"
+
+
+def test_C8_that_a_binding_which_is_known_to_succeed_does_so_is_no_news() -> None:
+    gathered = ReportList()
+    gathered.take(1000)
+    gathered.add(binding(1), [report(UP)], 1000, expected=True)
+    gathered.add(replace(binding(2), reverse=True), [report(DOWN, number=2)], 1001, expected=True)
+    assert (gathered.values, gathered.due_ms()) == ({}, 1000 + CALM_MS)
+    gathered.add(binding(1), [report(DOWN)], 1002, expected=True)
+    assert (gathered.values, gathered.due_ms()) == ({ONE: -1}, 1000 + REPORT_TICK_MS), "that it fails is"
 
 
 def test_C9_off_the_list_once_sent() -> None:

@@ -46,6 +46,9 @@ class Engines:
             del self.table[number]
             self.probing.discard(number)
 
+    def expect_up(self, numbers: Iterable[int]) -> None:
+        """Nothing is reported here."""
+
     def set_probing(self, on: Iterable[int] = (), off: Iterable[int] = (), resumed: Iterable[int] = ()) -> None:
         self.probing.update(on, resumed)
         self.probing.difference_update(off)
