@@ -178,11 +178,13 @@ def peek_order(data: bytes) -> tuple[int, int]:
 
     Receivers order two states by it (S-10) without decoding either.
     """
-    if _STATE_HEADERS.get(data[:HEADER_BYTES]) is None:
+    if data[:HEADER_BYTES] not in _STATE_HEADERS:
         raise Unreadable(_header_fault(data))
-    view_id, position = _zigzag(data, HEADER_BYTES)
-    sequence, _ = _zigzag(data, position)
-    return view_id, sequence
+    try:
+        view_id, position = long(data, HEADER_BYTES)
+        return view_id, long(data, position)[0]
+    except (IndexError, ValueError) as fault:
+        raise Unreadable("ends within its first fields") from fault
 
 
 def peek_state(data: bytes) -> str:
@@ -264,4 +266,4 @@ STATE_HEADER, STATE_SCHEMA = _STATE_TODAY.header, _STATE_TODAY.schema
 _STATE_WORDS: tuple[str, ...] = tuple(_STATE_TODAY.schema["fields"][4]["type"]["symbols"])
 _PATH_TODAY = _TODAY[probes.PathReport]
 _PATH_WORDS: tuple[str, ...] = tuple(_PATH_TODAY.schema["fields"][2]["type"]["symbols"])
-_STATE_HEADERS = {header: True for header, written in WRITTEN.items() if written.record_type is states.ServiceState}
+_STATE_HEADERS = {header for header, written in WRITTEN.items() if written.record_type is states.ServiceState}

@@ -29,6 +29,9 @@ LONGEST_SHIFT = 63
 
 def long(data: bytes, at: int) -> tuple[int, int]:
     """A long of any length. Raises ValueError outside 64 bits."""
+    byte = data[at]
+    if byte <= 0x7F:
+        return SMALL[byte], at + 1
     value = shift = 0
     while (byte := data[at]) > 0x7F:
         if shift > LONGEST_SHIFT:

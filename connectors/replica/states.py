@@ -222,7 +222,8 @@ class StateReplica(Replica):
         if not by_heads:
             subscribers = self._apply_decoded(self._decode(records, bad), changes, stale, bad)
             taken = [Applied(change.entity_id, self.order(change.entity_id)) for change in changes]
-        self._digests.reached(records, time.monotonic())
+            told = {(change.partition, change.offset) for change in changes}
+            self._digests.note_all(records, told, time.monotonic())
         self._report(stale, bad)
         for callback in subscribers if changes else ():
             call(callback, changes)
@@ -238,7 +239,6 @@ class StateReplica(Replica):
         for record in records:
             key, value = record.key() or b"", record.value()
             before = self._map.values.get(key)
-            self._digests.passing(record)
             try:
                 entity_id = entity_of(key)
                 order = None if value is None else peek_order(value)
@@ -246,11 +246,11 @@ class StateReplica(Replica):
             except Unreadable as error:
                 bad.append(bad_record(record, error))
                 self._map.note_bad(key, record.partition(), record.offset())
+                self._digests.note(record, key, value, False, now_s)
                 continue
             if value is not None:
                 self._unread.add(record, value, verdict is Verdict.TAKEN, now_s)
-            if verdict in (Verdict.TAKEN, Verdict.REMOVED):
-                self._digests.put(key, value)
+            self._digests.note(record, key, value, verdict is Verdict.TAKEN or verdict is Verdict.REMOVED, now_s)
             if verdict is Verdict.TAKEN:
                 if before is not None:
                     self._map.replaced.setdefault(key, before)
@@ -262,6 +262,8 @@ class StateReplica(Replica):
 
     def _read_unread(self) -> None:
         """Reads whole what was taken by its head some time ago; on the reader's thread, between batches."""
+        if self._digests.is_due(time.monotonic()):
+            self._digests.settle()
         due = self._unread.due(time.monotonic()) if self._unread else ()
         for key, value in islice(self._ahead, 0 if due else AT_ONCE):
             if self._map.values.get(key) is value:
@@ -315,14 +317,12 @@ class StateReplica(Replica):
             for record, state in readable:
                 key, value = record.key() or b"", record.value()
                 before = self._before(key)
-                self._digests.passing(record)
                 try:
                     verdict = self._map.apply(record, key, value, stale)
                 except Unreadable as error:
                     bad.append(bad_record(record, error))
                     continue
                 if verdict in (Verdict.TAKEN, Verdict.REMOVED):
-                    self._digests.put(key, value)
                     self._note(key, value, before, state)
                     entity_id = EntityId(key.decode())
                     changes.append(Change(entity_id, before, state, record.partition(), record.offset()))

@@ -49,9 +49,9 @@ class Replay:
         """The next record of `service-states` that can be read."""
         self._judge(record.partition(), record.offset())
         key, value = record.key() or b"", record.value()
-        if self._map.apply(record, key, value, []) in (Verdict.TAKEN, Verdict.REMOVED):
-            self._digests.put(key, value)
-        self._digests.reached([record], 0.0)
+        changed = self._map.apply(record, key, value, []) in (Verdict.TAKEN, Verdict.REMOVED)
+        self._digests.note(record, key, value, changed, 0.0)
+        self._digests.settle()
 
     def end(self) -> None:
         """No record is left: what was told of the log's end is judged too."""

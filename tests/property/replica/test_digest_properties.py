@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kafka.places import LogRecord
-from connectors.replica.digest import EVERY, QUIET_S, Digest, Digests
+from connectors.replica.digest import EVERY, QUIET_S, SETTLE_S, SETTLED_S, Digest, Digests
 from connectors.replica.state_map import StateMap, Verdict
 from schemas.codec import encode
 from schemas.identifiers import EntityId, partition_of
@@ -42,8 +42,9 @@ def log_of(steps: Sequence[tuple[str, bool]]) -> list[LogRecord]:
 class Reader:
     """A replica without Kafka: a replay, and then batches."""
 
-    def __init__(self, replay: Sequence[LogRecord]) -> None:
+    def __init__(self, replay: Sequence[LogRecord], settle_every: int = 1) -> None:
         self.states, self.digests, self.now_s = StateMap(), Digests(), 0.0
+        self.settle_every, self.batches = settle_every, 0
         self.states.replay(replay, [], [])
         ends = [0] * 64
         for record in replay:
@@ -51,22 +52,25 @@ class Reader:
         self.digests.start(self.states.values, ends, self.now_s)
 
     def take(self, batch: Sequence[LogRecord]) -> None:
+        """Taken now, counted in some batches later."""
         for record in batch:
-            self.digests.passing(record)
-            key = record.key() or b""
-            if self.states.apply(record, key, record.value(), []) in (Verdict.TAKEN, Verdict.REMOVED):
-                self.digests.put(key, record.value())
-        self.digests.reached(batch, self.now_s)
+            key, value = record.key() or b"", record.value()
+            changed = self.states.apply(record, key, value, []) in (Verdict.TAKEN, Verdict.REMOVED)
+            self.digests.note(record, key, value, changed, self.now_s)
+        self.batches += 1
+        if self.batches % self.settle_every == 0:
+            self.digests.settle()
 
     def quiet(self) -> tuple[Digest, ...]:
+        self.digests.settle()
         return self.digests.told(self.now_s + QUIET_S)
 
 
-def read(records: Sequence[LogRecord], cuts: Sequence[int]) -> Reader:
+def read(records: Sequence[LogRecord], cuts: Sequence[int], settle_every: int = 1) -> Reader:
     """The records up to the first cut as a replay, and what is between the others in batches."""
     edges = [0, *sorted(cuts), len(records)]
     pieces = [records[begin:end] for begin, end in pairwise(edges)]
-    reader = Reader(pieces[0])
+    reader = Reader(pieces[0], settle_every)
     for piece in pieces[1:]:
         reader.take(piece)
     return reader
@@ -78,10 +82,12 @@ def compacted(records: Sequence[LogRecord]) -> list[LogRecord]:
     return [record for record in records if last[record.key()] is record]
 
 
-@given(STEPS, CUTS)
-def test_U5_the_digest_does_not_depend_on_how_the_log_was_read(steps: list[tuple[str, bool]], cuts: list[int]) -> None:
+@given(STEPS, CUTS, st.integers(1, 4))
+def test_U5_the_digest_does_not_depend_on_how_the_log_was_read(
+    steps: list[tuple[str, bool]], cuts: list[int], settle_every: int
+) -> None:
     records = log_of(steps)
-    assert read(records, cuts).quiet() == read(records, ()).quiet()
+    assert read(records, cuts, settle_every).quiet() == read(records, ()).quiet()
     assert read(compacted(records), ()).quiet() == read(records, ()).quiet()
 
 
@@ -129,8 +135,21 @@ def test_U5_a_value_that_is_taken_back_changes_the_digest_where_it_stood() -> No
     assert reader.digests.now(partition).value == read(log_of([(KEYS[0], False)]), ()).digests.now(partition).value
 
 
+def test_U5_what_was_noted_is_counted_in_when_it_is_quiet_and_after_a_while_in_any_case() -> None:
+    key, records = KEYS[0].encode(), log_of([(KEYS[0], False)] * 30)
+    digests = read(records[:1], ()).digests
+    for number, record in enumerate(records[1:], 1):
+        digests.note(record, key, record.value(), True, number / 8)
+        assert digests.is_due(number / 8) is (number / 8 - 1 / 8 >= SETTLED_S)
+    digests.settle()
+    assert not digests.is_due(99.0)
+    digests.note(records[-1], key, records[-1].value(), False, 5.0)
+    assert (digests.is_due(5.0), digests.is_due(5.0 + 2 * SETTLE_S)) == (False, True)
+
+
 def test_U5_a_replica_that_is_not_asked_pays_and_tells_nothing() -> None:
     digests = Digests(wanted=False)
     digests.start({b"1-0": b"x"}, [5], 0.0)
-    digests.put(b"1-1", b"y")
+    digests.note(message(0, "1-1", None), b"1-1", b"y", True, 1.0)
+    assert not digests.is_due(9.0)
     assert digests.told(9.0) == ()
