@@ -9,7 +9,7 @@ interface could carry, and not what the two ends agreed upon.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from connectors.engine.runs import RunReport
 from connectors.link.neighbours import Neighbour
@@ -50,12 +50,12 @@ class Links:
                 self._runs[report.number] = report.run
                 self._look(known, report.mss)
 
-    def ended(self, services: Iterable[EntityId]) -> None:
+    def ended(self, services: Collection[EntityId]) -> None:
         """Others watch these now: what they learn is theirs to tell."""
         for service_id in services:
-            self._known.pop(service_id, None)
-            self._untold.discard(service_id)
-            self.forget(self._inventory.numbers_of((service_id,)))
+            if self._known.pop(service_id, None) is not None:
+                self._untold.discard(service_id)
+        self.forget(self._inventory.numbers_of(services))
 
     def forget(self, numbers: Iterable[int]) -> None:
         """These bindings are gone."""

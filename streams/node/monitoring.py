@@ -134,14 +134,19 @@ class Monitoring:
     def states_applied(self, applied: Sequence[Applied]) -> None:
         """States came in: an old owner whose successor is heard stops (S-12). Only what may matter is looked at."""
         relevant: dict[EntityId, LastState] = {}
+        taken: list[EntityId] = []
         for entity_id, order in applied:
             if entity_id in self.domains:
                 self.domains.heard(entity_id)
             self.paths.heard(entity_id)
-            if order is not None and self.watches.needs(entity_id, ViewId(order[0])):
-                last = self.watches.presumed(entity_id, ViewId(order[0])) or self._last_state(entity_id)
-                if last is not None:
-                    relevant[entity_id] = last
+            if order is None or not self.watches.needs(entity_id, ViewId(order[0])):
+                continue
+            if self.watches.is_relieved_by(entity_id, ViewId(order[0])):
+                taken.append(entity_id)
+            elif (last := self._last_state(entity_id)) is not None:
+                relevant[entity_id] = last
+        if taken:
+            self._carry_out(self.watches.relieve(taken))
         if relevant:
             self._carry_out(self.watches.state_applied(relevant))
         services = [entity_id for entity_id, _ in applied]

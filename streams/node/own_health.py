@@ -97,7 +97,7 @@ class OwnHealth:
 
     def stopped(self, services: Iterable[EntityId]) -> None:
         """Others own these now."""
-        for service in services:
+        for service in services if self._failures else ():
             self._failures.pop(service, None)
 
     def states_applied(self, services: Iterable[EntityId]) -> None:

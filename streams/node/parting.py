@@ -32,8 +32,9 @@ HANDOVER_DEADLINE_S = 3.0
 HANDOVER_LATEST_S = 8.0
 """and so long in all: who stopped it has patience, but not for ever (ten seconds, with Docker)."""
 HANDOVER_POLL_S = 0.01
-MANY = 1_000
-"""With more services left they are counted less often."""
+LONG_POLL_S = 0.2
+COUNTED = 50
+"""With so many more services left they are counted at twice the distance, and so on."""
 SETTLE_POLL_S = 0.002
 
 
@@ -104,5 +105,5 @@ async def probe_on(leaver: Leaver) -> int:
     while (left := sum(1 for _ in leaver.unrelieved())) and leaver.has_successor and now_s() < until_s:
         if left < fewest:
             until_s, fewest = min(latest_s, now_s() + HANDOVER_DEADLINE_S), left
-        await asyncio.sleep(HANDOVER_POLL_S if left < MANY else 10 * HANDOVER_POLL_S)
+        await asyncio.sleep(min(LONG_POLL_S, HANDOVER_POLL_S * (1 + left / COUNTED)))
     return left

@@ -155,18 +155,21 @@ class Watches:
             self.unconfirmed.discard(service)  # under the view of this node's flag a state is this node's own
         return watch.duty is Duty.HOLD or service in self.unconfirmed or view_id > self._view.view_id
 
-    def presumed(self, service: EntityId, view_id: ViewId) -> LastState | None:
-        """What a state of the view held says to an old owner by its head alone: the owner of that view wrote it.
-
-        One that owned under this very view may have written it itself: then the head alone says nothing.
+    def is_relieved_by(self, service: EntityId, view_id: ViewId) -> bool:
+        """Whether a state relieves this node, by its head alone: it is of the view held, so the owner of that view
+        wrote it. One that owned under this very view may have written it itself: then the head alone says nothing.
         """
-        if self.flag(service) == view_id:
-            return None
+        watch = self._watches.get(service)
+        if watch is None or watch.duty is not Duty.HOLD or watch.flag == view_id or view_id != self._view.view_id:
+            return False
         standing = self._distribution.standings.get(service)
-        if standing is None or standing.owner in (None, self._node) or view_id != self._view.view_id:
-            return None
-        assert standing.owner is not None
-        return LastState(view_id, standing.owner)
+        return standing is not None and standing.role in LOST and standing.owner not in (None, self._node)
+
+    def relieve(self, services: Iterable[EntityId]) -> Change:
+        """These services' new owners were heard: this node stops. What `state_applied` says of such states."""
+        stopped = frozenset([service for service in services if self._watches.pop(service, None) is not None])
+        self.unconfirmed -= stopped
+        return Change(frozenset(), stopped, frozenset())
 
     def _hold_own(
         self, services: frozenset[EntityId], left: ViewId, moved_within: frozenset[EntityId]

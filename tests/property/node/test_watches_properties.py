@@ -97,7 +97,12 @@ class History(RuleBasedStateMachine):
             return
         self.states[service] = last
         if self.watches.needs(service, last.view_id):
-            change = self.watches.state_applied({service: last})
+            standing = self.watches.standings.get(service)
+            by_head = self.watches.is_relieved_by(service, last.view_id)
+            if by_head and standing is not None and standing.owner == last.owner:
+                change = self.watches.relieve([service])
+            else:
+                change = self.watches.state_applied({service: last})
             self.step(change.started, change.stopped)
             assert not change.to_claim
         self.ask_twin(service)

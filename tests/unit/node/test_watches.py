@@ -208,7 +208,7 @@ def test_O5_DR4_who_lost_a_service_within_a_view_is_not_relieved_by_its_own_stat
     elsewhere = led_to(B1, two, moved)
     seat.watches.redistribute(two, [led_to(B0, two, moved)])
     assert seat.watches.redistribute(two, [elsewhere]).stopped == frozenset()
-    assert seat.watches.presumed(moved.entity_id, two.view_id) is None, "the state may be this node's own"
+    assert not seat.watches.is_relieved_by(moved.entity_id, two.view_id), "the state may be this node's own"
     assert seat.heard(moved.entity_id, 7, B0) == NO_CHANGE
     assert seat.watches.duty(moved.entity_id) is Duty.HOLD
     assert seat.heard(moved.entity_id, 7, B1).stopped == {moved.entity_id}
