@@ -1,9 +1,10 @@
 """Gaps and overlaps of monitoring at each handover (U-4): who probed which service when.
 
 Rule: the old owner is taken to probe until its successor's first effective record (make before break) if it lived so
-long by its heartbeats, and else until its last beat; the new owner probes from the first probe that it reports. A gap
-is what lies between, beyond the service's interval; an overlap is for how long both probed. Where the old owner's beats
-are no longer in the log nothing is said: its reports alone are up to a minute old. Times are the nodes' own clocks.
+long by its heartbeats, and else until its last beat; the new owner probes from the first probe that it reports, which
+may take a while: where none has come yet, the log's last REPORT_WAIT_MS prove nothing. A gap is what lies between,
+beyond the service's interval; an overlap is for how long both probed. Where the old owner's beats are no longer in the
+log nothing is said: its reports alone are up to a minute old. Times are the nodes' own clocks.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from streams.audit.beats import Beats, Run
 from streams.audit.findings import NO_OFFSET, Breach, Fault
 from streams.audit.handovers import Handover, Move, runs_of
 from streams.audit.liveness import Declared
+
+REPORT_WAIT_MS = 8_000
+"""So long a report from which nothing follows may be on its way: in the engine, and in a node that takes over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class Monitoring:
         if from_ms is None:
             if life.until_ms is not None:
                 return None
-            from_ms = self._until_ms
+            from_ms = self._until_ms - REPORT_WAIT_MS
         gap_ms = max(0, from_ms - until_ms - pause_ms)
         overlap_ms = max(0, max(until_ms, evidence.old_said_ms) - from_ms) if ended else 0
         return Measured(evidence.move, gap_ms, 0 if gap_ms else overlap_ms, ended)

@@ -145,7 +145,8 @@ class World:
 
     def proposer(self) -> str:
         """Who proposed the view in force: the group's leader at that time."""
-        return dict(self.cluster.control.views())[self.cluster.view().view_id].proposer
+        held = self.cluster.view().view_id  # first: a later one may come in between
+        return dict(self.cluster.control.views())[held].proposer
 
     def told_after(self, names: Iterable[str], view_id: int) -> dict[str, float] | None:
         """When a reader outside first had each service's state of a newer view; None while one is not there."""
@@ -203,8 +204,8 @@ class World:
 
     def check_log(self, tally: Tally) -> Audit:
         """The promise, on the whole log."""
+        records = self.states()  # first: what the audit finds may be compacted away behind it
         audited = self.cluster.audit()
-        records = self.states()
         for breach in audited.breaches:
             if breach.fault is Fault.SEQUENCE_WENT_BACK and is_repeated(breach, records):
                 tally.note("repeated", 1)
@@ -273,8 +274,8 @@ def is_repeated(breach: Breach, records: Iterable[StateRecord]) -> bool:
         for record in records
         if record.entity_id == breach.entity_id and record.offset <= breach.offset
     }
-    last = states.pop(breach.offset)
-    return last in states.values()
+    last = states.pop(breach.offset, None)
+    return last is not None and last in states.values()
 
 
 def shown(record: StateRecord) -> str:

@@ -35,6 +35,7 @@ from tests.waiting import wait_until
 
 NAMES = [f"svc{number:02d}" for number in range(24)]
 TAKEOVER_S = 10.0
+REPORTED_S = 30.0
 FAILOVER_S = 5.0
 """The session time-out of 1.5 s, and what a shared machine may need besides."""
 HEARTBEAT_LATE_MS = 5_000
@@ -205,6 +206,11 @@ def test_U4_the_audit_finds_each_handover_and_every_record_that_nobody_may_write
     cluster.wait_serving(("b0",))
     settled(cluster)
 
+    def is_reported() -> bool:
+        """Whether each new owner has said that it probes; what tells nobody anything new takes some seconds."""
+        return not any(handover["unended"] for handover in audited(cluster, started_ms, 0)["handovers"])
+
+    wait_until(is_reported, REPORTED_S, "every new owner's first report")
     found = audited(cluster, started_ms, 0)
     assert (found["kept"], found["double_owners"], found["breaches"]) == (True, 0, [])
     killed, left = found["handovers"]

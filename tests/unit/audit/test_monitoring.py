@@ -13,7 +13,7 @@ from streams.audit.beats import Beats, Run
 from streams.audit.findings import Fault
 from streams.audit.handovers import handovers
 from streams.audit.liveness import Declared
-from streams.audit.monitoring import HandoverFigures, Measured, Monitoring, long_gaps
+from streams.audit.monitoring import REPORT_WAIT_MS, HandoverFigures, Measured, Monitoring, long_gaps
 from streams.audit.past_config import past_config
 from streams.audit.reigns import owner_in, reigns
 from tests.unit.audit.builders import NODES, change
@@ -138,11 +138,18 @@ def test_U4_a_service_that_failed_is_probed_at_its_down_time() -> None:
 def test_U4_a_service_that_nobody_probes_again_is_a_gap_that_goes_on() -> None:
     figures = judged(KILLED, told("b1", 0, 1_000, 2_000), declared_ms=None)
     found = of_moved(figures)
-    assert (found.gap_ms, found.ended) == (60_000 - 17_000 - INTERVAL_MS, False)
+    assert (found.gap_ms, found.ended) == (60_000 - REPORT_WAIT_MS - 17_000 - INTERVAL_MS, False)
     long = [breach for breach in long_gaps([figures], 10_000) if breach.entity_id == MOVED]
     assert [breach.fault for breach in long] == [Fault.LONG_GAP]
     assert "and still" in long[0].text
     assert not long_gaps([judged(KILLED, told(str(HEIR), 1, 20_250, 20_250), until_ms=25_000)], 10_000)
+
+
+def test_U4_where_the_log_ends_a_first_report_may_be_on_its_way() -> None:
+    figures = judged(KILLED, told("b1", 0, 1_000, 2_000), until_ms=24_000)
+    found = of_moved(figures)
+    assert (found.gap_ms, found.ended) == (0, False)
+    assert not long_gaps([figures], 2_500)
 
 
 def test_U4_without_the_old_owners_heartbeats_nothing_is_said() -> None:
