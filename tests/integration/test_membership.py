@@ -34,7 +34,7 @@ TAKEOVER_S = 10.0
 def shared(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Three nodes and 36 services that are UP."""
     with running(broker.bootstrap, "membership", tmp_path_factory.mktemp("membership")) as cluster:
-        cluster.apply(add_monitor("http", "HTTP"))
+        cluster.apply(add_monitor("http", "HTTP", retries=10))  # the targets' own process may stand still for a while
         cluster.add_services(NAMES, "http")
         cluster.wait_states(NAMES, State.UP)
         yield cluster

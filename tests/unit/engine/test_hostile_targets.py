@@ -100,6 +100,7 @@ async def one_by_one() -> None:
             await engine.until(
                 lambda: {r.number for r in engine.reports} == {r.number for r in rows}, 10, "all verdicts"
             )
+            await engine.until(lambda: all(servers.accepted_ms.values()), 10, "their servers know of it, too")
             print(f"\n{'hostile target':36} {'kind':9} {'reason':18} {'after':>8}  detail")
             wrong = [fault for row in rows for fault in judged(servers, engine, row)]
             print(f"memory +{(engine.peak - before) / MB:.1f} MB, lag at most {max(engine.lags_ms)} ms")
