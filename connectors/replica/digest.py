@@ -88,7 +88,11 @@ class Digests:
 
     def is_due(self, now_s: float) -> bool:
         """Whether it is time to `settle`."""
-        return bool(self._noted) and (now_s - self._noted_s >= SETTLE_S or now_s - self._noted[0][0] >= SETTLED_S)
+        try:
+            oldest_s = self._noted[0][0]
+        except IndexError:  # another thread may have settled just now
+            return False
+        return now_s - self._noted_s >= SETTLE_S or now_s - oldest_s >= SETTLED_S
 
     def note_all(self, records: Sequence[LogRecord], changed: Collection[tuple[int, int]], now_s: float) -> None:
         """These are applied; those at a (partition, offset) of `changed` have changed what stands under their keys."""
