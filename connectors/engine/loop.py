@@ -20,6 +20,7 @@ from connectors.engine.echo import EchoTransport
 from connectors.engine.entry import CONNECTING, IDLE, NEVER, Entry
 from connectors.engine.frames import FrameKind
 from connectors.engine.schedule import RESUME_WITHIN_MS, due_after_ms
+from connectors.engine.significance import succeeds
 from connectors.engine.statistics import EngineStatistics
 from connectors.engine.stream import StreamTransport
 from connectors.engine.table import Table
@@ -230,8 +231,8 @@ class ProbeLoop:
         reports = entry.run.observe(outcome, response_us, self._wall_ms)
         if reports is not None:
             self.uplink.gathered.add(entry.binding, reports, self._now_ms, entry.expected)
+            entry.expected = entry.expected and succeeds(entry.binding, reports[-1])
         if outcome.verdict is entry.failing:
-            entry.expected = False
             entry.downs += 1
             binding = entry.binding
             if binding.down_time_ms > binding.interval_ms > 0 and entry.downs >= entry.down_after:

@@ -161,11 +161,6 @@ class ResultPublisher:
         self._resolved.update(dict.fromkeys(services))
         self._schedule()
 
-    def flush(self) -> None:
-        """Send all that waits. Without the lease it goes on waiting; what is no longer this node's is forgotten."""
-        self._urgent.update(self._runs)
-        self._tick()
-
     def _wait(self, partition: Partition, wait_s: float) -> None:
         if wait_s == AT_ONCE_S:
             self._urgent.add(partition)
@@ -183,7 +178,9 @@ class ResultPublisher:
             self._tick()
 
     def _tick(self) -> None:
-        """Send what is urgent, and what else waits for the same partitions."""
+        """Send what is urgent, and what else waits for the same partitions. Without the lease all goes on waiting; what
+        is no longer this node's is forgotten.
+        """
         self._scheduled = False
         self._take_back()
         if (self._urgent or self._claims or self._resolved) and self._may_send():

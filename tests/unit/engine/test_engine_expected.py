@@ -13,44 +13,49 @@ from tests.unit.engine.harness import Harness, binding, engine
 from tests.unit.engine.servers import closed_port, serving, silent
 
 
-def go_on(harness: Harness, row: Binding) -> None:
-    """Take a service over that was told UP."""
-    harness.tell(frames.encode_bindings([row]))
-    harness.tell(frames.encode_numbers(FrameKind.EXPECT_UP, [row.number]))
-    harness.tell(frames.encode_numbers(FrameKind.PROBE_RESUME, [row.number]))
-
-
 @contextmanager
-def taken_over(port: int, **settings: int) -> Iterator[tuple[Harness, Binding]]:
-    row = binding(port=port, interval_ms=20, **settings)
+def taken_over(row: Binding) -> Iterator[Harness]:
+    """An engine that probes on a service which was told UP; its first probe is over."""
     with engine() as harness:
-        go_on(harness, row)
+        harness.tell(frames.encode_bindings([row]))
+        harness.tell(frames.encode_numbers(FrameKind.EXPECT_UP, [row.number]))
+        harness.tell(frames.encode_numbers(FrameKind.PROBE_RESUME, [row.number]))
         harness.until(lambda: harness.loop.table.entries[1].run.count, "a first probe")
-        yield harness, row
+        yield harness
+
+
+def quick(port: int) -> Binding:
+    return binding(port=port, interval_ms=20)
 
 
 def test_C8_a_success_that_is_expected_is_no_significant_result() -> None:
-    with serving(silent) as port, taken_over(port) as (harness, _):
+    with serving(silent) as port, taken_over(quick(port)) as harness:
         assert harness.loop.table.entries[1].run.verdict is Verdict.UP
         assert harness.loop.uplink.gathered.values == {}
 
 
-def test_C8_a_failure_is_told_as_ever_and_a_success_behind_it_too() -> None:
-    with closed_port() as port, taken_over(port) as (harness, row):
+def test_C8_a_failure_is_told_as_ever_and_nothing_is_expected_behind_it() -> None:
+    with closed_port() as port, taken_over(quick(port)) as harness:
         assert not harness.loop.table.entries[1].expected
         harness.until(lambda: harness.of(1), "the failure's report")
         assert harness.of(1)[0].verdict is Verdict.DOWN
-        assert harness.loop.table.entries[row.number].owned
+        assert harness.loop.table.entries[1].owned
+
+
+def test_C8_what_tells_neither_success_nor_failure_ends_the_expectation_too() -> None:
+    with taken_over(binding(ip="169.254.169.254", kind="NO-SUCH-KIND", interval_ms=20)) as harness:
+        assert harness.loop.table.entries[1].run.verdict is Verdict.INCONCLUSIVE
+        assert not harness.loop.table.entries[1].expected
 
 
 def test_C8_what_is_probed_already_or_given_away_again_is_expected_to_do_nothing() -> None:
-    with serving(silent) as port, taken_over(port) as (harness, row):
+    with serving(silent) as port, taken_over(quick(port)) as harness:
         entry = harness.loop.table.entries[1]
         assert entry.expected
         harness.tell(frames.encode_numbers(FrameKind.PROBE_OFF, [1]))
         assert not entry.expected
         harness.tell(frames.encode_numbers(FrameKind.PROBE_ON, [1]))
-        harness.tell(frames.encode_numbers(FrameKind.EXPECT_UP, [row.number, 99]))
+        harness.tell(frames.encode_numbers(FrameKind.EXPECT_UP, [1, 99]))
         assert not entry.expected, "one that is probed already has been begun without it"
 
 

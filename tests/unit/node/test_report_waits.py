@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from connectors.engine.limits import CALM_MS
 from connectors.engine.runs import RunReport
 from schemas.identifiers import EntityId
 from schemas.probes import MeasuredLoad, Reason, Verdict
+from streams.audit.monitoring import REPORT_WAIT_MS
 from streams.node.monitoring import SOON
-from streams.node.results import AT_ONCE_S, CALM_S, LAZY_S, TICK_S
+from streams.node.results import AT_ONCE_S, CALM_S, LAZY_S, LONGEST_TICK_S, TAKEOVER_WAITS, TICK_S
 from tests.unit.node.monitoring_desk import Desk
 
 SERVICE = "add service web address=10.0.0.1 port=80\nbind service web monitor tcp"
@@ -68,6 +70,11 @@ def test_C9_of_a_service_without_a_state_a_success_goes_at_once() -> None:
     desk.sent()
     (service,) = desk.monitoring.inventory.services
     assert waits_s(desk, service, UP, 1) == AT_ONCE
+
+
+def test_U4_the_audit_waits_for_a_successors_first_report_as_long_as_it_may_take() -> None:
+    in_the_node_s = LAZY_S + TAKEOVER_WAITS * LAZY_S
+    assert CALM_MS + 1000 * (in_the_node_s + LONGEST_TICK_S) < REPORT_WAIT_MS
 
 
 def test_L3_what_somebody_chooses_by_waits_no_longer_than_a_second() -> None:

@@ -119,8 +119,8 @@ def test_M14_what_is_no_longer_this_node_s_is_forgotten() -> None:
     del desk.flags[WEB]
     assert desk.tick() == []
     desk.flags[WEB] = ViewId(9)
-    desk.publisher.flush()
-    assert desk.sender.take() == []
+    desk.publisher.report([probed(2, monitor=TCP)])
+    assert [(batch.claims, [run.sequence for run in batch.runs]) for batch in desk.tick()] == [((), [2])]
 
 
 def test_V4_claims_go_before_results() -> None:
@@ -150,8 +150,8 @@ def test_undelivered_reports_come_back() -> None:
     desk.publisher.claim([API])
     for record in desk.sent():
         record.settle("_MSG_TIMED_OUT")
-    desk.publisher.flush()
-    batches = [batch_of(record) for record in desk.sender.take()]
+    desk.publisher.keep_house()
+    batches = desk.tick()
     assert [batch.claims for batch in batches] == [(API,), ()]
     assert sequences(batches) == [1]
 
@@ -174,8 +174,8 @@ def test_of_two_undelivered_reports_of_a_run_the_newer_stands() -> None:
             records += desk.sent()
         for index in order:
             records[index].settle("_PURGE_QUEUE")
-        desk.publisher.flush()
-        assert sequences([batch_of(record) for record in desk.sender.take()]) == [2]
+        desk.publisher.keep_house()
+        assert sequences(desk.tick()) == [2]
 
 
 def test_a_full_queue_keeps_everything_for_the_next_tick() -> None:
