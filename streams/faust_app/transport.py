@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
@@ -20,16 +21,17 @@ from mode.threads import MethodQueue
 from streams.faust_app.commit_trail import CommitTrail, commit_behind_s
 from streams.faust_app.group_watch import watch
 
-IDLE_WAIT_MS = 100
+IDLE_WAIT_MS = 250
 """How long the broker holds a fetch while there is nothing. Shorter waits cost more than they save: at 25 ms the idle
-fetches of three nodes took a third of a processor, which a takeover then lacked.
+fetches of three nodes took a third of a processor, which a takeover then lacked, at 100 ms a tenth. Longer ones would
+hold up a rebalance, whose new partitions the next fetch names.
 """
 HURRIED_WAIT_MS = 20
 """The same in a rebalance and for a moment after: a fetch holds up the next one, which alone asks for partitions that
 the rebalance has brought. Each such fetch names every partition, in Python: no longer than needed.
 """
 HURRY_S = 5.0
-CALM_AFTER_S = 0.2
+CALM_AFTER_S = 0.3
 """So long after the flow goes on the fetches with the new partitions are on their way."""
 PREFETCH_WAIT_S = 0.01
 """How long records that nobody has taken yet hold up the next fetch from the same broker. The library's 0.1 s passed in
@@ -48,7 +50,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     """
 
     _method_queue: Any = None
-    hurried_until_s = 0.0
+    _turns = 0
+    """Of the fetch wait: only the last timer that was set counts."""
 
     @property
     def method_queue(self) -> Any:
@@ -66,17 +69,31 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def hurry(self) -> None:
         """A rebalance begins. Called on another thread."""
-        self.hurried_until_s = time.monotonic() + HURRY_S
         if self._consumer is not None:
             self._consumer._fetcher._fetch_max_wait_ms = HURRIED_WAIT_MS
+        self._calm_down_in(HURRY_S)
 
     def calm_down(self) -> None:
         """The rebalance is over. Called on another thread."""
-        self.hurried_until_s = time.monotonic() + CALM_AFTER_S
+        self._calm_down_in(CALM_AFTER_S)
+
+    def _calm_down_in(self, seconds: float) -> None:
+        """By a timer of this thread's own: while Faust works off what a rebalance has brought it asks for no records,
+        and a fetch after the other would name every partition meanwhile.
+        """
+        self._turns += 1
+        loop = self.thread_loop
+        with suppress(RuntimeError):  # the loop is closed: nothing is fetched any more
+            loop.call_soon_threadsafe(loop.call_later, seconds, self._calm_down, self._turns)
+
+    def _calm_down(self, turn: int) -> None:
+        if turn == self._turns and self._consumer is not None:
+            self._consumer._fetcher._fetch_max_wait_ms = IDLE_WAIT_MS
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = HURRIED_WAIT_MS
+        self._calm_down_in(HURRY_S)
         return consumer
 
     async def seek_to_committed(self) -> Mapping[Any, int]:
@@ -109,8 +126,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         what it takes behind the new generation's seek would be skipped for good, as no one asks where it went.
         """
         epoch = self.consumer.flow_epoch
-        if time.monotonic() > self.hurried_until_s:
-            consumer._fetcher._fetch_max_wait_ms = IDLE_WAIT_MS
         wait_s = POLL_S if timeout is None else min(timeout, POLL_S)
         records = await super()._fetch_records(consumer, active_partitions, timeout=wait_s, max_records=max_records)
         if not records or epoch == self.consumer.flow_epoch:

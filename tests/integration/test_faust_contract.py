@@ -10,6 +10,8 @@ import asyncio
 import importlib.metadata
 import inspect
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import faust
@@ -41,7 +43,15 @@ from streams.faust_app.app import (
 )
 from streams.faust_app.assignor import Assignor
 from streams.faust_app.identity import NodeIdentity, member_of
-from streams.faust_app.transport import HURRIED_WAIT_MS, Consumer, ConsumerThread, Transport
+from streams.faust_app.transport import (
+    CALM_AFTER_S,
+    HURRIED_WAIT_MS,
+    HURRY_S,
+    IDLE_WAIT_MS,
+    Consumer,
+    ConsumerThread,
+    Transport,
+)
 from streams.node.lease import Lease
 from streams.ownership.placement import place
 from streams.ownership.view import Member
@@ -158,13 +168,45 @@ def test_our_transport_is_what_the_broker_url_names() -> None:
     assert issubclass(ConsumerThread, driver.AIOKafkaConsumerThread)
 
 
-def test_our_thread_sets_the_fetch_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Made:
-        _fetch_max_wait_ms = 1500
+class TimersOfLoop:
+    """The timers of a thread's loop; each runs when the test says so."""
 
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Made())
-    thread = object.__new__(ConsumerThread)
-    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == HURRIED_WAIT_MS
+    def __init__(self) -> None:
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+
+    def call_soon_threadsafe(self, call: Callable[..., None], *arguments: Any) -> None:
+        call(*arguments)
+
+    def call_later(self, delay_s: float, call: Callable[..., None], *arguments: Any) -> None:
+        self.waiting.append((delay_s, partial(call, *arguments)))
+
+
+def test_our_thread_sets_the_fetch_wait_and_a_rebalance_shortens_it_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: Any = SimpleNamespace(_fetch_max_wait_ms=1500)
+    made._fetcher = made
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: made)
+    thread: Any = object.__new__(ConsumerThread)
+    thread.thread_loop = timers = TimersOfLoop()
+    thread._consumer = thread._create_worker_consumer(None)
+    assert made._fetch_max_wait_ms == HURRIED_WAIT_MS
+
+    def after_timer() -> int:
+        timers.waiting.pop(0)[1]()
+        return int(made._fetch_max_wait_ms)
+
+    assert after_timer() == IDLE_WAIT_MS
+    thread.hurry()
+    assert made._fetch_max_wait_ms == HURRIED_WAIT_MS
+    thread.calm_down()
+    thread.calm_down()
+    assert [delay_s for delay_s, _ in timers.waiting] == [HURRY_S, CALM_AFTER_S, CALM_AFTER_S]
+    waits = [after_timer() for _ in range(3)]
+    assert waits == [HURRIED_WAIT_MS, HURRIED_WAIT_MS, IDLE_WAIT_MS], "the last word counts: the flow goes on twice"
+    thread.thread_loop = new_loop = asyncio.new_event_loop()
+    new_loop.close()
+    thread.hurry()
 
 
 def test_the_fetcher_has_the_wait_that_a_rebalance_changes() -> None:
@@ -236,6 +278,22 @@ def test_assignor_table_and_store_are_ours() -> None:
     assert isinstance(app.assignor, Assignor)
     assert isinstance(table, ServiceTable)
     assert isinstance(table.data, Store)
+
+
+def test_faust_keeps_no_statistics_but_what_its_own_watch_over_streams_asks_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app, _ = built()
+    list(app.on_init_dependencies())
+    assert list(app.sensors) == []
+    assert app.sensors.on_stream_event_in(TP("t", 1), 7, None, None) == {}
+    assert list(app.monitor.stream_inbound_time) == [TP("t", 1)]
+    app.on_rebalance_start()
+    with caplog.at_level("WARNING"):
+        app.on_rebalance_return()
+        app.on_rebalance_end()
+    assert not caplog.records, "Faust misses nothing"
+    assert "monitor.stream_inbound_time.get(tp)" in inspect.getsource(driver.AIOKafkaConsumerThread.verify_event_path)
 
 
 def test_a_foreign_assignor_is_told_loudly() -> None:
