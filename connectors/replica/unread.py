@@ -1,8 +1,8 @@
 """States that were taken by their heads, waiting to be read whole.
 
 Rule: a state counts from the moment it is taken, and is read whole (to tell bad bytes, and to have it decoded when it
-is asked for) when it has waited for READ_AFTER_S and none has come for a moment: a takeover or a storm brings thousands
-of states at once, and those who wait for them need the processor more. Every one is read in the end, also a stale one
+is asked for) when it has waited for READ_AFTER_S and few come: a takeover or a storm brings thousands of states at
+once, and those who wait for them need the processor more. Every one is read in the end, also a stale one
 and one that a newer one has replaced: a bad record is counted once, wherever it stood.
 """
 
@@ -14,7 +14,8 @@ from connectors.kafka.places import LogRecord
 
 READ_AFTER_S = 3.0
 QUIET_S = 0.3
-"""So long without a new state, and there is time to read."""
+FEW = 32
+"""Fewer states than this in QUIET_S, and there is time to read."""
 LATEST_S = 15.0
 """So long a state waits at most, however many come."""
 AT_ONCE = 250
@@ -31,14 +32,12 @@ class Unread:
         self._ids: set[int] = set()
         """Of the values that wait: no other object has the id of one that lives."""
         self._told: set[int] = set()
-        self._came_s = 0.0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, record: LogRecord, value: bytes, taken: bool, now_s: float) -> None:
         """A record came. `taken`: it got its key's place, and `value` is the very object that stands there."""
-        self._came_s = now_s
         self._waiting.append((now_s, record, value, taken))
         self._ids.add(id(value))
 
@@ -50,8 +49,9 @@ class Unread:
     def due(self, now_s: float) -> list[tuple[LogRecord, bytes, bool]]:
         """What is to be read now, and is not known to be bad."""
         due: list[tuple[LogRecord, bytes, bool]] = []
-        wait_s = READ_AFTER_S if now_s - self._came_s >= QUIET_S else LATEST_S
         waiting = self._waiting
+        few_come = len(waiting) < FEW or now_s - waiting[-FEW][0] >= QUIET_S
+        wait_s = READ_AFTER_S if few_come else LATEST_S
         while waiting:
             if len(waiting) <= WAITING and (len(due) >= AT_ONCE or now_s - waiting[0][0] < wait_s):
                 break

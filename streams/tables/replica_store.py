@@ -34,7 +34,7 @@ class Store(base.Store):  # type: ignore[misc]
         return self.app.service_replica
 
     def __getitem__(self, key: str) -> bytes:
-        value = self._newest(key)
+        value = self.newest(key)
         if value is None:
             raise KeyError(key)
         return value
@@ -46,24 +46,26 @@ class Store(base.Store):  # type: ignore[misc]
         self._overlay[key] = None
 
     def __contains__(self, key: object) -> bool:
-        return isinstance(key, str) and self._newest(key) is not None
+        return isinstance(key, str) and self.newest(key) is not None
 
     def __iter__(self) -> Iterator[str]:
         keys = set(self._replica) | set(self._overlay)
-        return iter(sorted(key for key in keys if self._newest(key) is not None))
+        return iter(sorted(key for key in keys if self.newest(key) is not None))
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def state(self, key: EntityId) -> ServiceState | None:
         """The state of a service, without decoding again what the replica has decoded."""
-        newest = self._newest(key)
+        newest = self.newest(key)
         if newest is None:
             return None
         return self._replica.get(key) if newest is self._replica.encoded(key) else decode(ServiceState, newest)
 
-    def _newest(self, key: str) -> bytes | None:
-        """The table's own last write until the replica holds it or a newer one."""
+    def newest(self, key: str) -> bytes | None:
+        """The bytes of a state: the table's own last write until the replica holds it or a newer one. None: there is
+        none. What `table.get` answers, which asks for it twice.
+        """
         held: bytes | None = self._replica.encoded(key)
         if key not in self._overlay:
             return held

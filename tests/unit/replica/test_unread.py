@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from connectors.replica.unread import AT_ONCE, READ_AFTER_S, Unread
+from connectors.replica.unread import AT_ONCE, FEW, LATEST_S, QUIET_S, READ_AFTER_S, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,15 @@ def test_states_are_read_when_they_have_waited_some_at_a_time() -> None:
     assert unread.due(5.0 + READ_AFTER_S - 0.01) == []
     assert [record.offset() for record, _, _ in unread.due(5.0 + READ_AFTER_S)] == list(range(AT_ONCE))
     assert len(unread.due(5.0 + READ_AFTER_S)) == 1
+
+
+@pytest.mark.parametrize(("came", "read"), [(FEW - 1, True), (FEW, False)])
+def test_who_waits_for_many_new_states_needs_the_processor_more(came: int, read: bool) -> None:
+    unread, now_s = filled(10), 5.0 + READ_AFTER_S
+    for number in range(came):
+        unread.add(Record(100 + number), b"%d" % (5_000 + number), True, now_s - QUIET_S / 2)
+    assert bool(unread.due(now_s)) is read
+    assert unread.due(5.0 + LATEST_S), "but not for ever"
 
 
 def test_no_more_wait_than_may_however_fast_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
