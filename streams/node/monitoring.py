@@ -211,10 +211,10 @@ class Monitoring:
         if run.service_id in self.opinions:
             return AT_ONCE_S if run.verdict is not Verdict.UP or run.count <= SOON else LAZY_S
         if run.verdict is Verdict.DOWN:
-            counting = self._failures_that_count(run)
-            if run.count < counting:
+            least, most = self._failures_that_count(run)
+            if run.count < least:
                 return LAZY_S
-            calm = run.count > max(counting, SOON) and self._replica.state_of(run.service_id) is State.DOWN
+            calm = run.count > most and self._replica.state_of(run.service_id) is State.DOWN
             return self._calm_s(run) if calm else AT_ONCE_S
         if run.verdict is not Verdict.UP:
             return AT_ONCE_S
@@ -228,12 +228,15 @@ class Monitoring:
         chosen_by = run.load is not None or (config is not None and config.least_response)
         return LAZY_S if chosen_by else CALM_S
 
-    def _failures_that_count(self, run: ProbeRun) -> int:
-        """So many in a row may decide something; 1 where failures with successes between them may."""
+    def _failures_that_count(self, run: ProbeRun) -> tuple[int, int]:
+        """From so many in a row on, and up to so many, a run may decide something; from 1 on where failures with
+        successes between them may.
+        """
         binding = self._bound(run)
-        if binding is None or binding.failure_retries:
-            return 1
-        return min(binding.retries, binding.alert_retries or binding.retries)
+        if binding is None:
+            return 1, SOON
+        deciding = (binding.retries, binding.alert_retries or binding.retries)
+        return 1 if binding.failure_retries else min(deciding), max(deciding)
 
     def _successes_that_count(self, run: ProbeRun) -> int:
         binding = self._bound(run)

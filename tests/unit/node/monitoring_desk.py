@@ -143,9 +143,16 @@ class Desk:
         sequence: int = 1,
         key: str | None = None,
         doubt: Doubt | None = None,
+        told_as: State = State.UP,
     ) -> Verdict:
         """A record of `service-states` comes in; what the replica makes of it."""
-        told = replace(service_state(service, view_id, sequence), owner=NodeId(owner), incarnation=RUN, doubt=doubt)
+        told = replace(
+            service_state(service, view_id, sequence),
+            owner=NodeId(owner),
+            incarnation=RUN,
+            doubt=doubt,
+            state=told_as,
+        )
         record = message(self.offset, key or service, told)
         self.offset += 1
         stale: list[StaleRecord] = []

@@ -8,6 +8,7 @@ from connectors.engine.limits import CALM_MS
 from connectors.engine.runs import RunReport
 from schemas.identifiers import EntityId
 from schemas.probes import MeasuredLoad, Reason, Verdict
+from schemas.states import State
 from streams.audit.monitoring import REPORT_WAIT_MS
 from streams.node.monitoring import SOON
 from streams.node.results import AT_ONCE_S, CALM_S, LAZY_S, LONGEST_TICK_S, TAKEOVER_WAITS, TICK_S
@@ -60,6 +61,26 @@ def test_C9_of_a_service_that_is_up_only_what_may_take_it_down_goes_at_once(
     assert AT_ONCE_S < LAZY_S < CALM_S
     desk, service = owning()
     assert waits_s(desk, service, verdict, count) == wait_s
+
+
+@pytest.mark.parametrize(
+    ("setting", "count", "wait_s"),
+    [
+        ("", 2, LAZY_S),
+        ("", 3, AT_ONCE),
+        ("", 4, CALM_S),
+        ("set monitor tcp alert_retries=6", 6, AT_ONCE),
+        ("set monitor tcp alert_retries=6", 7, CALM_S),
+        ("set monitor tcp failure_retries=2", 1, AT_ONCE),
+        ("set monitor tcp failure_retries=2", 4, CALM_S),
+    ],
+)
+def test_C9_of_a_service_that_is_down_failures_are_news_as_long_as_they_may_decide(
+    setting: str, count: int, wait_s: float
+) -> None:
+    desk, service = owning(*filter(None, [setting]))
+    desk.state(service, "b0", 1, sequence=2, told_as=State.DOWN)
+    assert waits_s(desk, service, DOWN, count) == wait_s
 
 
 def test_C9_of_a_service_without_a_state_a_success_goes_at_once() -> None:
