@@ -131,8 +131,8 @@ def test_T5_a_leaving_node_probes_on_until_its_last_service_is_anothers() -> Non
 
 def test_T5_nobody_waits_for_who_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(probe_on(Leaving(left=3, has_successor=False))) == 3
-    monkeypatch.setattr(parting, "HANDOVER_DEADLINE_S", 0.05)
-    assert asyncio.run(probe_on(Leaving(left=8))) == 0, "longer in all, and each time one more is another's"
+    monkeypatch.setattr(parting, "HANDOVER_DEADLINE_S", 0.3)
+    assert asyncio.run(probe_on(Leaving(left=40))) == 0, "longer in all, and each time one more is another's"
     assert asyncio.run(probe_on(Leaving(left=3, step=0))) == 3, "nothing comes any more"
     monkeypatch.setattr(parting, "HANDOVER_LATEST_S", 0.05)
     assert asyncio.run(probe_on(Leaving(left=100))) > 0, "who stopped it does not wait for ever"
