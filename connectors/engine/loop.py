@@ -33,6 +33,8 @@ from connectors.probes.policy import enforce
 from schemas.probes import Reason, Verdict
 
 MS = 1_000_000
+SELECTABLE = 1_024
+"""Descriptors that `select` takes; an engine's own is among the first, one within another program's may not be."""
 
 DOWN = Verdict.DOWN
 HUNG_UP = (Reason.CLOSED, Reason.RESET)
@@ -46,7 +48,7 @@ class ProbeLoop:
         self.index = index
         self.handlers: dict[int, EventHandler] = {}
         self._poller = epoll()
-        self._sleep_on = (self._poller.fileno(),)
+        self._sleep_on = (self._poller.fileno(),) if self._poller.fileno() < SELECTABLE else ()
         self._streams = StreamTransport(self, self._poller)
         self._due: DueTimes[Entry] = DueTimes()
         self._deadlines: DueTimes[Entry] = DueTimes()
@@ -96,9 +98,9 @@ class ProbeLoop:
     def _wait(self) -> list[tuple[int, int]]:
         """Sleep until something happens or is due; then look at the clock, and for time in which we did not run."""
         timeout_ns = 0 if self._may_begin() else max(0, self._next_ns() - monotonic_ns())
-        if timeout_ns:
+        if timeout_ns and self._sleep_on:
             select(self._sleep_on, (), (), timeout_ns / 1e9)  # epoll's own sleep is in whole milliseconds, rounded up
-        events = self._poller.poll(0, limits.EVENTS)
+        events = self._poller.poll(0 if self._sleep_on else timeout_ns / 1e9, limits.EVENTS)
         self._tick(timeout_ns)
         return events
 

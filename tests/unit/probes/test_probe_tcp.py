@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 from pathlib import Path
 
@@ -32,6 +34,21 @@ def test_a_black_hole_times_out_at_the_deadline() -> None:
     assert (report.verdict, report.reason) == (Verdict.DOWN, Reason.TIMEOUT_CONNECT)
     assert report.detail == f"no connection to 127.0.0.1:{port} within 1000 ms"
     assert report.response_avg_us == 0
+
+
+def test_a_program_with_a_thousand_files_open_may_have_an_engine() -> None:
+    """`select` takes no descriptor above 1,023; the engine then sleeps in whole milliseconds."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= soft < 4_096:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4_096, hard))
+    opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_100)]
+    try:
+        with serving(silent) as port, engine() as harness:
+            assert harness.first(binding(port=port)).verdict is Verdict.UP
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_ipv6() -> None:
