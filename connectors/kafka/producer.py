@@ -34,7 +34,7 @@ QUEUE_KIB = 256 * 1024
 RECORD_BYTES = 9 * MIB
 """The largest record of any topic, with its overhead."""
 LINGER_MS = 1
-POLL_S = 0.1
+POLL_S = 0.05
 REPLACE_S = 1.0
 """How long a client that replaces another is left alone: what is wrong may be wrong with every one."""
 FLUSH_POLL_S = 0.002

@@ -2,8 +2,8 @@
 
 Rule: a state counts from the moment it is taken, and is read whole (to tell bad bytes, and to have it decoded when it
 is asked for) when it has waited for READ_AFTER_S and few come: a takeover or a storm brings thousands of states at
-once, and those who wait for them need the processor more. Every one is read in the end, also a stale one
-and one that a newer one has replaced: a bad record is counted once, wherever it stood.
+once, and those who wait for them need the processor more. Every one is read in the end, also a stale one and one that
+a newer one has replaced: a bad record is counted once, wherever it stood.
 """
 
 from __future__ import annotations

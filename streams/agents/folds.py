@@ -40,8 +40,6 @@ PATHS_AT_ONCE = 100
 """Of the services whose paths changed so many are folded in one go: each makes a record, 7 to 14 ms for all."""
 
 StateOf = Callable[[EntityId], ServiceState | None]
-Table = MutableMapping[str, bytes]
-HeldOf = Callable[[EntityId], bytes | None]
 ConfigOf = Callable[[EntityId], ServiceConfig | None]
 ReachOf = Callable[[EntityId], Reach]
 RootsOf = Callable[[EntityId], Collection[EntityId]]
@@ -81,6 +79,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._reach_of = reach_of
         self._rerouted: dict[EntityId, None] = {}
         """Services whose paths are to be looked at again."""
+        self._table: MutableMapping[str, bytes] = {}
         self._history = history
         self._config_of = config_of
         self._owner_of = owner_of
@@ -88,13 +87,13 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._roots_of = roots_of
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
-        self.use_table({})
         self._aside: list[object] = []
         self._forks: set[EntityId] = set()
         """Services of which two nodes told something under one order, and this one has told a later one already."""
         self._early = Early()
         self._missed = Missed()
         self._joined = False
+        self._state_of: StateOf = self._decoded
         self._due: dict[EntityId, Source] = {}
         self.partitions: frozenset[Partition] = frozenset()
         self._timed: dict[EntityId, int] = {}
@@ -107,15 +106,14 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.silenced = 0
         """Alerts not told because something that the service depends on is DOWN, which has its own (M-20)."""
         self.folded_runs = 0
-        self.on_alert: Callable[[Alert], object] = lambda _: None
+        self.on_alert: Callable[[Alert], object] = _ignore
         """Who tells people of an alert that nothing explains."""
 
-    def use_table(self, table: Table, state_of: StateOf | None = None, held: HeldOf | None = None) -> None:
-        """The table to write to, and who has its states, decoded and as bytes, sooner; a new app brings a new one."""
+    def use_table(self, table: MutableMapping[str, bytes], state_of: StateOf | None = None) -> None:
+        """The table to write to, and who has its states decoded already; a new app brings a new one."""
         self._folds.clear()
         self._table = table
-        self._held: HeldOf = held or table.get
-        self._state_of: StateOf = state_of or self._decoded
+        self._state_of = state_of or self._decoded
 
     def __getitem__(self, service_id: EntityId) -> ServiceFold:
         fold = self._folds.get(service_id)
@@ -236,7 +234,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         missed = self._due.get(service_id, NO_SOURCE) != NO_SOURCE or not (fold is None or fold.is_told())
         if config is None or missed or not is_plain(config) or partition_of(service_id) not in self.partitions:
             return None
-        held = self._held(service_id)
+        held = self._table.get(service_id)
         if held is None or self._owner_of(service_id, sender.view_id) != sender.node_id:
             return None
         return declared.of(held, shown_by(config) if fold is None or fold.config is not config else None)
@@ -298,7 +296,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         """Write our last record again where a stale one stands behind it in the log (a woken zombie's); how many."""
         repaired = 0
         for service_id in services:
-            held = self._held(service_id) if partition_of(service_id) in self.partitions else None
+            held = self._table.get(service_id) if partition_of(service_id) in self.partitions else None
             if held is not None:
                 self._table[service_id] = held
                 repaired += 1
@@ -335,7 +333,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         return fold
 
     def _decoded(self, service_id: EntityId) -> ServiceState | None:
-        held = self._held(service_id)
+        held = self._table.get(service_id)
         return None if held is None else decode(ServiceState, held)
 
     def _configure(self, service_id: EntityId, source: Source) -> None:
@@ -382,6 +380,10 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self.alerts[alert.kind] += 1
         log.warning("alert", kind=alert.kind.value, service=alert.entity_id, why=alert.text)
         self.on_alert(alert)
+
+
+def _ignore(_alert: Alert) -> None:
+    """Where nobody is told."""
 
 
 def _unknown(facts: Iterable[Fact]) -> set[EntityId]:

@@ -63,9 +63,7 @@ class Store(base.Store):  # type: ignore[misc]
         return self._replica.get(key) if newest is self._replica.encoded(key) else decode(ServiceState, newest)
 
     def newest(self, key: str) -> bytes | None:
-        """The bytes of a state: the table's own last write until the replica holds it or a newer one. None: there is
-        none. What `table.get` answers, which asks for it twice.
-        """
+        """The table's own last write until the replica holds it or a newer one; None: there is none."""
         held: bytes | None = self._replica.encoded(key)
         if key not in self._overlay:
             return held

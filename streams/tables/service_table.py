@@ -17,6 +17,11 @@ from schemas.identifiers import EntityId
 class ServiceTable(faust.Table):  # type: ignore[misc]
     """Overrides what Faust calls on a write. The app must carry the outbox as `state_outbox`."""
 
+    def get(self, key: str, default: bytes | None = None) -> bytes | None:
+        """The bytes of a state. Faust's own asks the store twice, whether it has the key and then for it."""
+        newest: bytes | None = self.data.newest(key)
+        return default if newest is None else newest
+
     def on_key_set(self, key: str, value: bytes) -> None:
         """A state was stored: it waits in the outbox for the next flush."""
         self.app.state_outbox.put(EntityId(key), value)

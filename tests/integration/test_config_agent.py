@@ -166,7 +166,7 @@ def test_F1_the_next_agent_goes_on_where_a_killed_one_stood(cluster: Cluster) ->
 
 def test_F9_commands_sent_in_the_middle_of_rebalances_are_all_answered_soon(cluster: Cluster) -> None:
     """A record that comes while the group rebalances must neither be lost nor wait for a watchdog."""
-    for number in range(2):
+    for number in range(3):
         joiner = f"extra{number}"
         generation = cluster.view().generation
         cluster.nodes.start(joiner)

@@ -332,6 +332,14 @@ def test_a_write_goes_to_our_outbox_and_not_to_fausts_producer() -> None:
     assert app.state_outbox.put_calls == [("1-0", b"state"), ("1-0", None)]
 
 
+def test_the_table_asks_the_store_once_and_gives_what_it_has() -> None:
+    _, table = built()
+    asked: list[str] = []
+    table.data.newest = lambda key: asked.append(key) or {"5-0": b"state"}.get(key)
+    assert (table.get("5-0"), table.get("5-1"), table.get("5-1", b"none")) == (b"state", None, b"none")
+    assert asked == ["5-0", "5-1", "5-1"]
+
+
 def test_the_tables_manager_knows_changelogs_by_topic() -> None:
     app, table = built()
     assert isinstance(app.tables, TableManager)

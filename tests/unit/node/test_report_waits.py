@@ -64,21 +64,21 @@ def test_C9_of_a_service_that_is_up_only_what_may_take_it_down_goes_at_once(
 
 
 @pytest.mark.parametrize(
-    ("setting", "count", "wait_s"),
+    ("settings", "count", "wait_s"),
     [
-        ("", 2, LAZY_S),
-        ("", 3, AT_ONCE),
-        ("", 4, CALM_S),
-        ("set monitor tcp alert_retries=6", 6, AT_ONCE),
-        ("set monitor tcp alert_retries=6", 7, CALM_S),
-        ("set monitor tcp failure_retries=2", 1, AT_ONCE),
-        ("set monitor tcp failure_retries=2", 4, CALM_S),
+        ((), 2, LAZY_S),
+        ((), 3, AT_ONCE),
+        ((), 4, CALM_S),
+        (("set monitor tcp alert_retries=6",), 6, AT_ONCE),
+        (("set monitor tcp alert_retries=6",), 7, CALM_S),
+        (("set monitor tcp failure_retries=2",), 1, AT_ONCE),
+        (("set monitor tcp failure_retries=2",), 4, CALM_S),
     ],
 )
 def test_C9_of_a_service_that_is_down_failures_are_news_as_long_as_they_may_decide(
-    setting: str, count: int, wait_s: float
+    settings: tuple[str, ...], count: int, wait_s: float
 ) -> None:
-    desk, service = owning(*filter(None, [setting]))
+    desk, service = owning(*settings)
     desk.state(service, "b0", 1, sequence=2, told_as=State.DOWN)
     assert waits_s(desk, service, DOWN, count) == wait_s
 
