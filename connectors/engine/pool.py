@@ -44,8 +44,13 @@ RESTART_S = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 STEADY_S = 60.0
 """An engine that lived this long begins again with the shortest wait."""
 
-READY_S = 10.0
-"""An engine must have spoken within this time of its start."""
+FIRST_WORD_S = 30.0
+"""A new engine says nothing while it loads itself: under a second, or many of a machine that has no processor to spare,
+where killing it and starting another would make that worse.
+"""
+
+READY_S = 60.0
+"""All engines must have spoken within this time of the pool's start."""
 
 
 class EnginePool:
@@ -281,8 +286,9 @@ class EnginePool:
         self._watched_s = now_s
         if not held_up:
             for engine in list(self._living.values()):
-                if now_s - engine.heard_s > SILENT_S:
-                    self._lost(engine, f"it was silent for {SILENT_S:g} s")
+                most_s = SILENT_S if engine.index in self.statistics else FIRST_WORD_S
+                if now_s - engine.heard_s > most_s:
+                    self._lost(engine, f"it was silent for {most_s:g} s")
         self._later(WATCH_S, self._watch)
 
     def _later(self, delay_s: float, action: Callable[[], None]) -> None:

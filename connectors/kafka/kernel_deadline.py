@@ -5,6 +5,10 @@ again for minutes, after their socket was closed too, and Kafka takes them when 
 records. TCP_USER_TIMEOUT ends that. librdkafka has no property for it and its Python binding no hook at its sockets, so
 they are looked for among those of the process, by a size of the send buffer that no others have. Why not purge the
 producer alone: what is in the kernel is out of its hands. Where the system knows no such option, nothing is done.
+
+And what a socket still holds is gone with it (SO_LINGER of no time): librdkafka closes a connection on which a request
+timed out and goes on with another, under a producer id that Kafka does not compare with the last one. On a link that
+loses packets the old connection's bytes came through behind the new one's, and so old records behind newer ones.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import struct
 import threading
 import time
 from functools import cache
@@ -20,6 +25,8 @@ from pathlib import Path
 SEND_BUFFER_BYTES = 786_433
 """A prime, by which a producer's sockets are known."""
 DESCRIPTORS = Path("/proc/self/fd")
+AT_ONCE = struct.pack("ii", 1, 0)
+"""struct linger: a socket that is closed is reset, and what it holds is dropped."""
 LOOK_S = 0.1
 """How often new connections are looked for, to give them their deadline."""
 
@@ -73,6 +80,7 @@ class KernelDeadline:
                 return False
             if found.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) != self._buffer_bytes:
                 return False
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
             found.setsockopt(socket.IPPROTO_TCP, option, self._timeout_ms)
             return True
 

@@ -14,6 +14,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
+from connectors.engine import pool
 from connectors.engine.binding import Binding
 from connectors.engine.placement import owner_engine
 from connectors.engine.pool import EnginePool
@@ -145,6 +148,48 @@ def test_C15_a_stuck_engine_is_killed_and_its_bindings_move() -> None:
                 assert not is_running(stuck)
                 seen = len(node.reports)
                 await node.until(lambda: len({r.number for r in node.reports[seen:]}) == 20, "all go on")
+
+    asyncio.run(scene())
+
+
+def test_C15_an_engine_that_has_not_spoken_yet_is_given_time_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "SILENT_S", 2.0)
+
+    async def scene() -> None:
+        node = Node()
+        node.pool = EnginePool(1, node.reports.extend, lambda index, why: node.lost.append((index, why)))
+        starting = asyncio.create_task(node.pool.start())
+        try:
+            await node.until(lambda: node.pool.pids, "there is a process")
+            slow = node.pool.pids[0]
+            os.kill(slow, signal.SIGSTOP)
+            assert not node.pool.statistics
+            await asyncio.to_thread(let_pass, 2.0 + 3 * pool.WATCH_S)
+            assert node.lost == []
+            os.kill(slow, signal.SIGCONT)
+            await starting
+            assert node.pool.pids == {0: slow}
+        finally:
+            await node.pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_C15_an_engine_that_never_speaks_is_killed_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "FIRST_WORD_S", 1.0)
+
+    async def scene() -> None:
+        node = Node()
+        node.pool = EnginePool(1, node.reports.extend, lambda index, why: node.lost.append((index, why)))
+        starting = asyncio.create_task(node.pool.start())
+        try:
+            await node.until(lambda: node.pool.pids, "there is a process")
+            os.kill(node.pool.pids[0], signal.SIGSTOP)
+            await node.until(lambda: node.lost, "its silence is noticed")
+            assert node.lost == [(0, "it was silent for 1 s")]
+            await starting
+        finally:
+            await node.pool.stop()
 
     asyncio.run(scene())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -45,6 +46,34 @@ def test_F5_only_sockets_with_a_producers_buffer_get_the_deadline(listener: sock
         assert ours.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == TIMEOUT_MS
         assert deadlines().count(TIMEOUT_MS) == others + 1
     assert deadline.arm() == others, "closed"
+
+
+def test_F5_what_a_producers_socket_holds_is_gone_with_it(listener: socket.socket) -> None:
+    received = {}
+    for name in ("a producer's", "another"):
+        with socket.create_connection(listener.getsockname()) as sock:
+            if name == "a producer's":
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+                KernelDeadline(TIMEOUT_MS).arm()
+            sock.setblocking(False)
+            sent = 0
+            with suppress(BlockingIOError):  # nobody reads yet: the kernel keeps what it takes
+                while True:
+                    sent += sock.send(bytes(65536))
+        reader, _ = listener.accept()
+        with reader:
+            received[name] = sent - read_to_the_end(reader)
+    assert received["another"] == 0, "closed in order: all arrives"
+    assert received["a producer's"] > 0, "reset: what had not arrived never does"
+
+
+def read_to_the_end(sock: socket.socket) -> int:
+    """How many bytes arrive until the other end is closed, in order or not."""
+    count = 0
+    with suppress(ConnectionResetError):
+        while piece := sock.recv(65536):
+            count += len(piece)
+    return count
 
 
 def test_F5_a_producers_connection_has_its_delivery_timeout(listener: socket.socket) -> None:
