@@ -21,10 +21,11 @@ from tests.simulation.schedule import DEAF_FROM, DOUBTED_FROM, KINDS, WOKEN_FROM
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SEEDS = 10_000
 CHUNKS = 16
 SEEDS_APART = 25
-"""More of each chunk, of each kind that has seeds of its own."""
+"""Of each chunk, of each kind that has seeds of its own."""
+SEEDS = 10_000 - 3 * CHUNKS * SEEDS_APART
+"""Of all other kinds."""
 SEEDS_FOR_A_MUTATION = 900
 KEPT = [line.split(maxsplit=1) for line in (HERE / "kept_seeds.txt").read_text().splitlines() if line[:1].isdigit()]
 
