@@ -29,6 +29,7 @@ from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import BAD_NEWS, Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
+from streams.ownership.folders import OneFolder
 
 log = get_logger()
 
@@ -44,11 +45,6 @@ ConfigOf = Callable[[EntityId], ServiceConfig | None]
 ReachOf = Callable[[EntityId], Reach]
 RootsOf = Callable[[EntityId], Collection[EntityId]]
 """What is DOWN among all that a service depends on, and depends on nothing that is (M-20)."""
-
-
-def no_reach(_service: EntityId) -> Reach:
-    """For a node without path monitoring."""
-    return NOT_REPORTED
 
 
 def no_roots(_service: EntityId) -> tuple[EntityId, ...]:
@@ -73,8 +69,9 @@ class Folds(Mapping[EntityId, ServiceFold]):
         owner_of: OwnerOf,
         now_ms: Callable[[], int],
         ask: Ask = nobody,
-        reach_of: ReachOf = no_reach,
+        reach_of: ReachOf = lambda _: NOT_REPORTED,
         roots_of: RootsOf = no_roots,
+        of_one_folder: OneFolder = lambda *_: (),
     ) -> None:
         self._reach_of = reach_of
         self._rerouted: dict[EntityId, None] = {}
@@ -85,6 +82,7 @@ class Folds(Mapping[EntityId, ServiceFold]):
         self._owner_of = owner_of
         self._ask = ask
         self._roots_of = roots_of
+        self._of_one_folder = of_one_folder
         self._now_ms = now_ms
         self._folds: dict[EntityId, ServiceFold] = {}
         self._aside: list[object] = []
@@ -198,7 +196,8 @@ class Folds(Mapping[EntityId, ServiceFold]):
         """Fold one batch, and keep what came too early for the configuration."""
         results = self._declare(results, source)
         try:
-            facts = fold_results(self, results, source, self._owner_of, self._now_ms(), self._ask)
+            by = self._owner_of, self._now_ms(), self._ask, self._of_one_folder
+            facts = fold_results(self, results, source, *by)
             self._carry_out(facts)
         except Exception:  # the folds may be ahead of the table now: they are made anew from it
             resolved = (said.service_id for said in results.resolutions)

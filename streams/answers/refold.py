@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from schemas.cluster import ViewChange
 from schemas.identifiers import NodeId
@@ -24,6 +24,7 @@ from streams.answers.views_then import ViewsThen, hosts_of, views_then
 from streams.folding.configured import service_config
 from streams.folding.events import NOT_REPORTED, Reach
 from streams.folding.paths import reach_of
+from streams.ownership.folders import views_of_one_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def inputs_of(incident: Incident, views: ViewsThen) -> Inputs:
         configs=configs,
         owner_in=partial(owner_of, incident, views),
         second_in=partial(owner_of, incident, views, ask_second=True),
+        of_one_folder=cache(partial(views_of_one_folder, views.views)),
         reach_at=partial(_reach_at, incident, views, list(readable(incident.of_topic(PATH_REPORTS.name), PathReport))),
     )
 

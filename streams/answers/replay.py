@@ -25,6 +25,7 @@ from streams.folding.batch import fold_results
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish
 from streams.folding.service import ServiceFold
+from streams.ownership.folders import OneFolder
 
 TAKEOVERS = 32
 """So many places are tried at which another node may have taken the fold over; mostly it is right before the record."""
@@ -73,6 +74,7 @@ class Inputs:
     configs: Sequence[tuple[Where, ServiceConfig | None]]
     owner_in: Callable[[ViewId], NodeId | None]
     second_in: Callable[[ViewId], NodeId | None]
+    of_one_folder: OneFolder = lambda *_: ()
     reach_at: Callable[[int], Reach] = lambda _: NOT_REPORTED
     """What the nodes had reported of their paths by an instant, epoch milliseconds."""
 
@@ -248,6 +250,7 @@ class _Working:
             lambda _, view: inputs.owner_in(view),
             now_ms,
             lambda _, view: inputs.second_in(view),
+            inputs.of_one_folder,
         )
 
     def last_batch(self, fold: ServiceFold, count: int, now_ms: int) -> Sequence[Fact]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import groupby
 
-from schemas.identifiers import EntityId, NodeId, ViewId
+from schemas.identifiers import EntityId, NodeId, ViewId, partition_of
 from schemas.probes import ProbeResults, ProbeRun
 from streams.folding.events import Sender, Source
 from streams.folding.facts import Fact, Refusal, Refuse
 from streams.folding.service import ServiceFold
+from streams.ownership.folders import OneFolder
 
 Ask = Callable[[EntityId, ViewId], NodeId | None]
 """Whom to ask for a second opinion of a service under a view; None where there is nobody."""
@@ -36,6 +37,7 @@ def fold_results(
     owner_of: OwnerOf,
     now_ms: int,
     ask: Ask = nobody,
+    of_one_folder: OneFolder = lambda *_: (),
 ) -> list[Fact]:
     """Fold a batch into the folds of its services; what is now so, in order."""
     sender = Sender(results.node_id, results.incarnation, results.view_id, source)
@@ -72,9 +74,19 @@ def fold_results(
             facts.append(_not_here(service_id))
         else:
             some, asked = runs[start:stop], ask(service_id, view_id) if results.suspect else None
-            facts += fold.reported(sender, owner_of(service_id, view_id), some, now_ms, asked)
+            on = goes_on(fold, sender, owner_of, of_one_folder)
+            facts += fold.reported(sender, owner_of(service_id, view_id), some, now_ms, asked, on)
         start = stop
     return facts
+
+
+def goes_on(fold: ServiceFold, sender: Sender, owner_of: OwnerOf, of_one_folder: OneFolder) -> bool:
+    """Whether the sender has owned the service in every view since its last record's, and one run wrote them all."""
+    record = fold.record
+    if record is None or record.view_id >= sender.view_id or record.incarnation != sender.incarnation:
+        return False
+    views = of_one_folder(partition_of(fold.entity_id), record.view_id, sender.view_id)
+    return bool(views) and all(owner_of(fold.entity_id, view) == sender.node_id for view in views)
 
 
 def fold_opinions(

@@ -111,6 +111,8 @@ class Reported:
     runs: tuple[ProbeRun, ...]
     ask: NodeId | None = None
     """The node whose second opinion a DOWN needs, because the sender doubts itself (U-8); None: its word is enough."""
+    goes_on: bool = False
+    """Owner and writer have been the same in every view since the last record's: a newer view alone is no news."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 Rule (the fence): a report or claim is taken only from the service's owner under the sender's view, and only if that
 view is not below the view of the last record. The first one taken under a newer view or of another incarnation makes a
-record even if nothing changed (V-4); after that only news does: another state or judgement at once, the rest as
-`pacing` says. So traffic does not grow with probes. Each record's (view id, sequence) is above the one before (S-10).
+record even if nothing changed (V-4): it is above what a former writer of the partition may have on its way still. Where
+all views since the last record's had the same owner and the same writer there is no such thing, and none is made. After
+that only news makes one: another state or judgement at once, the rest as `pacing` says. So traffic does not grow with
+probes. Each record's (view id, sequence) is above the one before (S-10).
 
 `ServiceFold` is a working object, for speed; each method is a function of the object, the event and `now_ms` alone, and
 `apply` below is the same as a pure function, for what-if, back-tests and replays. What the object holds beyond its last
@@ -87,7 +89,7 @@ class ServiceFold(Opining):
     def apply(self, event: Event, now_ms: int) -> Sequence[Fact]:
         """Fold any event, and answer what is now so. `now_ms` is epoch milliseconds."""
         if isinstance(event, Reported):
-            return self.reported(event.sender, event.owner_in_view, event.runs, now_ms, event.ask)
+            return self.reported(event.sender, event.owner_in_view, event.runs, now_ms, event.ask, event.goes_on)
         if isinstance(event, Claimed):
             return self.claimed(event.sender, event.owner_in_view, now_ms, event.ask)
         if isinstance(event, Opined):
@@ -107,12 +109,14 @@ class ServiceFold(Opining):
         runs: Iterable[ProbeRun],
         now_ms: int,
         ask: NodeId | None = None,
+        goes_on: bool = False,
     ) -> Sequence[Fact]:
         """Fold runs of this service's bindings. The hot path: in quiet times it answers () and builds nothing."""
         refused = self._refusal(sender, owner_in_view)
         if refused is not None:
             return (refused,)
-        adopted = self._adopt(sender, ask, now_ms)
+        undoubted = self.doubt is None
+        adopted = self._adopt(sender, ask, now_ms) and not (goes_on and undoubted)
         facts: list[Fact] = []
         judged: list[BindingFold] = []
         taken: BindingFold | None = None

@@ -93,6 +93,7 @@ class Folding:
             self._second_of,
             self.paths.reach_of,
             self._roots_of,
+            host.views.of_one_folder,
         )
         self.paths.folds = self.folds
         self.alerting = Alerting(host, self.folds, self._roots_of)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from structlog import get_logger
 
 from schemas.cluster import ViewChange, ViewMember
-from schemas.identifiers import NodeId, ViewId
+from schemas.identifiers import NodeId, Partition, ViewId
+from streams.ownership.folders import views_of_one_folder
 from streams.ownership.placement import place
 from streams.ownership.view import EMPTY_VIEW, Member, View, accept, proposed_view
 
@@ -31,6 +32,7 @@ class Views:
         self.refused = 0
         self.on_accepted: list[Callable[[View], None]] = []
         self._kept: OrderedDict[ViewId, View] = OrderedDict()
+        self._of_one_folder: dict[tuple[Partition, ViewId, ViewId], Sequence[ViewId]] = {}
         self._changed = asyncio.Event()
 
     def read(self, offset: int, change: ViewChange) -> None:
@@ -44,6 +46,7 @@ class Views:
         self._take(outcome)
 
     def _take(self, view: View) -> None:
+        self._of_one_folder.clear()
         self.held = view
         self._kept[view.view_id] = view
         while len(self._kept) > KEPT_VIEWS:
@@ -58,6 +61,14 @@ class Views:
     def kept(self, view_id: ViewId) -> View | None:
         """A view that was in force lately, or None if it never was or is long gone."""
         return self._kept.get(view_id)
+
+    def of_one_folder(self, partition: Partition, since: ViewId, until: ViewId) -> Sequence[ViewId]:
+        """The views behind one up to another, if the same run writes the partition in all; worked out once a view."""
+        asked = partition, since, until
+        known = self._of_one_folder.get(asked)
+        if known is None:
+            known = self._of_one_folder[asked] = views_of_one_folder(list(self._kept.values()), *asked)
+        return known
 
     async def reach(self, view_id: ViewId, deadline_s: float) -> bool:
         """Wait until the view held is at least `view_id`; False if that did not happen in time."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from schemas.identifiers import EntityId, NodeId, ViewId
+import pytest
+
+from schemas.identifiers import EntityId, NodeId, Partition, ViewId, partition_of
 from schemas.probes import ProbeResults, ProbeRun, Verdict
 from schemas.states import CauseKind, State
 from streams.folding.batch import fold_results
@@ -50,6 +52,36 @@ def test_a_service_not_folded_here_refuses_and_its_neighbours_are_folded() -> No
     facts = fold_results(folds(), batch((ghost, WEB), (probed(1, service=ghost), probed(2))), SOURCE, b0_owns, 1_000)
     assert refusals(facts) == [Refusal.UNKNOWN_SERVICE, Refusal.UNKNOWN_SERVICE]
     assert len(states(facts)) == 2
+
+
+@pytest.mark.parametrize(
+    ("of_one_folder", "owners", "incarnation", "told"),
+    [
+        ((4, 5), {}, "b0-first", False),
+        ((), {}, "b0-first", True),
+        ((4, 5), {4: B1}, "b0-first", True),
+        ((4, 5), {}, "b0-second", True),
+    ],
+    ids=["the same all along", "another writer", "another owner in between", "another run"],
+)
+def test_V4_a_newer_view_alone_is_told_unless_owner_and_writer_were_the_same_in_every_view(
+    of_one_folder: tuple[int, ...], owners: dict[int, NodeId], incarnation: str, told: bool
+) -> None:
+    """What a former writer may have on its way still is below the record that is made then."""
+    both, asked = folds(), []
+
+    def one_folder(partition: Partition, since: ViewId, until: ViewId) -> list[ViewId]:
+        asked.append((partition, since, until))
+        return [ViewId(view) for view in of_one_folder]
+
+    def owner_of(_service: EntityId, view: ViewId) -> NodeId:
+        return owners.get(view, B0)
+
+    fold_results(both, batch((), (probed(1),)), SOURCE, b0_owns, 1_000)
+    later = replace(batch((), (probed(2, count=2),)), view_id=ViewId(5), incarnation=incarnation)
+    facts = fold_results(both, later, SOURCE, owner_of, 2_000, of_one_folder=one_folder)
+    assert [state.view_id for state in states(facts)] == [5] * told
+    assert set(asked) <= {(partition_of(WEB), 3, 5)}
 
 
 def test_an_empty_batch_says_nothing() -> None:

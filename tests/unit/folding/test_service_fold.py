@@ -53,6 +53,20 @@ def test_V4_a_result_under_a_newer_view_makes_a_record_though_nothing_changed() 
     assert state.updated_at_ms == 1_100
 
 
+def test_V4_a_newer_view_alone_is_no_news_where_owner_and_writer_have_been_the_same() -> None:
+    fold, who = up_fold(), sender(4)
+    assert not fold.reported(who, B0, [probed(2, count=2)], 1_100, goes_on=True)
+    assert fold.record is not None
+    assert fold.record.view_id == 3
+    (state,) = states(fold.reported(who, B0, [probed(3, Verdict.DOWN, 2, 3, at_ms=4_000)], 4_010, goes_on=True))
+    assert (state.state, state.view_id) == (State.DOWN, 4), "what is told next is of the view of who says it"
+
+
+def test_V4_a_claim_is_told_whoever_writes() -> None:
+    (state,) = states(up_fold().claimed(sender(4), B0, 2_000))
+    assert state.view_id == 4
+
+
 def test_S1_a_record_carries_what_the_configuration_and_the_probes_say() -> None:
     record = up_fold().record
     assert record is not None
