@@ -42,6 +42,9 @@ from streams.ownership.view import EMPTY_VIEW, View
 log = get_logger()
 
 RECLAIM_S = 2.0
+"""Claims of which none was confirmed for so long are made again."""
+RECLAIM_LATEST_S = 20.0
+"""And all that are left after this, though others were confirmed meanwhile."""
 SOON = 32
 """A run of successes up to here may make a service UP (the largest `success_retries`); a longer one is a summary."""
 
@@ -72,6 +75,8 @@ class Monitoring:
         self._engines = engines
         self._view = EMPTY_VIEW
         self._claimed_s: float | None = None
+        self._confirmed_s = 0.0
+        self._unconfirmed = 0
         self.inventory = Inventory()
         self.inline = Inline(self.inventory, engines.passive, now_ms)
         self.internal = Internal(identity, self.inventory, now_ms)
@@ -125,6 +130,7 @@ class Monitoring:
         `replaced`: it came into force while this node was silent, and without it; then nothing is held.
         """
         self._view = view
+        self._claimed_s = None
         self._redistribute(replaced)
         self.paths.view_accepted(view)
         self._answer(self.opinions.view_accepted(view.view_id))
@@ -194,13 +200,20 @@ class Monitoring:
             self.publisher.report(due)
 
     def reclaim(self, now_s: float) -> None:
-        """Claim again what nobody confirmed: a claim can be lost with the node that folded it."""
-        if not self.watches.unconfirmed:
+        """Claim again what nobody confirmed: a claim can be lost with the node that folded it.
+
+        Not while confirmations still come: with very many services they take longer than RECLAIM_S, and claims made
+        again then are most of the work.
+        """
+        before, self._unconfirmed = self._unconfirmed, len(self.watches.unconfirmed)
+        if not self._unconfirmed:
             self._claimed_s = None
         elif self._claimed_s is None:
-            self._claimed_s = now_s
-        elif now_s - self._claimed_s > RECLAIM_S:
-            self._claimed_s = now_s
+            self._claimed_s = self._confirmed_s = now_s
+        elif self._unconfirmed < before and now_s - self._claimed_s <= RECLAIM_LATEST_S:
+            self._confirmed_s = now_s
+        elif now_s - self._confirmed_s > RECLAIM_S:
+            self._claimed_s = self._confirmed_s = now_s
             self._confirm_from_replica()
             self.publisher.claim(self.watches.unconfirmed)
 
@@ -286,12 +299,13 @@ class Monitoring:
             self.held_reports.forget(change.stopped)
             self.publisher.forget(change.stopped)
         if change.to_claim:
-            self._claimed_s = None
             self.publisher.claim(change.to_claim)
 
     def _confirm_from_replica(self) -> None:
-        """What the replica holds already needs no second claim."""
-        held = {service: last for service in self.watches.unconfirmed if (last := self._last_state(service))}
+        """What the replica holds already needs no second claim. A state of an earlier view confirms nothing."""
+        heads = ((service, self._replica.order(service)) for service in self.watches.unconfirmed)
+        newer = [service for service, order in heads if order is not None and order[0] >= self._view.view_id]
+        held = {service: last for service in newer if (last := self._last_state(service))}
         self._carry_out(self.watches.state_applied(held))
 
     def _last_state(self, service: EntityId) -> LastState | None:

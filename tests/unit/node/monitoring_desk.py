@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.engine.runs import RunReport
 from connectors.replica.path_table import PathTable
-from connectors.replica.state_map import StaleRecord, StateMap, Verdict, read_state
+from connectors.replica.state_map import StaleRecord, StateMap, Verdict, peek_order, read_state
 from connectors.replica.states import Applied
 from schemas.codec import decode
 from schemas.identifiers import EntityId, NodeId, ViewId
@@ -72,6 +72,10 @@ class States:
     def get(self, service: EntityId) -> ServiceState | None:
         value = self.map.values.get(service.encode())
         return None if value is None else read_state(service.encode(), value)
+
+    def order(self, service: EntityId) -> Order | None:
+        value = self.bytes_of(service)
+        return None if value is None else peek_order(value)
 
     def state_of(self, service: EntityId) -> State | None:
         state = self.get(service)
