@@ -1,7 +1,7 @@
 """Step 7c: when a change that is not a change of state or judgement is worth a record.
 
 Rule: a changed verdict or reason is told at once if the service has been quiet, else with the first report after
-`NEWS_INTERVAL_MS`; a response time that moved by 5 %, where somebody chooses by it (L-2), within `RESPONSE_INTERVAL_MS`.
+`NEWS_INTERVAL_MS`; a response time that moved by 5 % where somebody chooses by it (L-2) within `RESPONSE_INTERVAL_MS`.
 Where nobody does, people look at it: it is told with the once-a-minute summary if it has become another, by half and by
 a millisecond. Those of a fast network tremble by more than 5 % all the time, and each service would make a record each
 minute. So a service whose probes alternate each second costs one record per interval, not one per probe. Time is
