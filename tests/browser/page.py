@@ -8,7 +8,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 
 from tests.waiting import wait_until
 
-SOON_S = 20.0
+SOON_S = 60.0
 
 ROW = """
 const row = [...document.querySelectorAll(".row")].find((one) => one.querySelector("a").textContent === arguments[0]);

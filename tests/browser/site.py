@@ -35,7 +35,7 @@ NAMES = (
     *("media-1", "media-2", "mail-1", "stock-1", "stock-2", "prices-1", "invoice-1"),
 )
 READY_S = 60.0
-SOON_S = 30.0
+SOON_S = 60.0
 MINUTE_MS = 60_000
 
 

@@ -18,7 +18,7 @@ from tests.browser.page import Page
 from tests.browser.site import NAMES, Site
 from tests.integration.targets import Ailment
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(400)
 
 RED_MS = 1_000
 BREAKS = 3

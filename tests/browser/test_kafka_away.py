@@ -11,7 +11,7 @@ from tests.browser.page import Page
 from tests.browser.site import running_site
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_U9_the_page_says_how_old_the_states_are_and_shows_no_failure(browser: Any, tmp_path: Path) -> None:
     with running_site(tmp_path, names=("auth-1", "auth-2"), node_ids=("b0",)) as site:
         page = Page(browser, site.url).open()

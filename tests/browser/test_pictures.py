@@ -29,7 +29,7 @@ PICTURES = (
 )
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_pictures_of_the_readme(browser: object, site: Site, tmp_path: Path) -> None:
     folder = Path(os.environ.get("WATCHBILL_PICTURES", tmp_path))
     page = Page(browser, site.url)

@@ -22,7 +22,7 @@ from tests.browser.site import READY_S, Site, open_door, running_site
 from tests.browser.test_dashboard import CONTRAST
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 TOKEN, WRONG, NEXT = "Kitchen-Window-Lamp-7", "Kitchen-Window-Lamp-8", "Cellar-Staircase-Rope-3"
 NAMES = ("auth-1", "auth-2")

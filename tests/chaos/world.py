@@ -40,8 +40,8 @@ DETECTION_S = 2.0
 """A target that has fallen ill is told of within this, when nothing else happens: three failures at 250 ms, a fold."""
 SLACK_S = 1.0
 """So long after a target is well again, a probe may still be told of that met it ill."""
-SETTLED_S = 30.0
-ADMIN_S = 20.0
+SETTLED_S = 60.0
+ADMIN_S = 60.0
 STORY_RECORDS = 4
 TOLD = 6
 PATIENT: Mapping[str, Setting] = {"interval": "250ms", "response_timeout": "240ms", "retries": 3, "down_time": "250ms"}

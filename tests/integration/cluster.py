@@ -38,9 +38,9 @@ from tests.waiting import wait_until
 
 RecordT = TypeVar("RecordT")
 
-READY_S = 30.0
-SERVING_S = 30.0
-STATE_S = 15.0
+READY_S = 90.0
+SERVING_S = 90.0
+STATE_S = 45.0
 NODE_IDS = ("b0", "b1", "b2")
 
 QUICK: Mapping[str, Setting] = {

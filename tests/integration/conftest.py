@@ -26,7 +26,7 @@ from schemas.topics import CONFIG_ENTITIES, NODES, SERVICE_STATES, VIEWS, topic_
 from tests.integration.writing import Writer
 from tests.unit.cli_show.samples import entities, proposal, state, status
 
-DELETE_DEADLINE_S = 20.0
+DELETE_DEADLINE_S = 60.0
 SERVICES = 1_000
 
 

@@ -13,7 +13,7 @@ from tests.integration.cluster import Cluster
 from tests.waiting import wait_until
 
 READ_TOPICS = (CONFIG_COMMANDS, CONFIG_ENTITIES, NODES, VIEWS, PROBE_RESULTS, SERVICE_STATES)
-QUARANTINED_S = 20.0
+QUARANTINED_S = 60.0
 
 
 def alive(cluster: Cluster) -> dict[str, tuple[int, str]]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from confluent_kafka import KafkaError, Producer
 
-SEND_S = 20.0
+SEND_S = 60.0
 
 
 class NotTaken(Exception):

@@ -31,7 +31,7 @@ NODE, OPERATOR, READER = "watchbill-node", "watchbill-operator", "watchbill-read
 """The names that `watchbill acls` uses where none are given."""
 ROLES = (NODE, OPERATOR, READER)
 SCRAM = {"SCRAM-SHA-256": ScramMechanism.SCRAM_SHA_256, "SCRAM-SHA-512": ScramMechanism.SCRAM_SHA_512}
-ANSWER_S = 20.0
+ANSWER_S = 60.0
 ONE_SERVICE = """\
 monitors:
   tcp: {{type: TCP, interval: 200 msec, response_timeout: 100 msec}}

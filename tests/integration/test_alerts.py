@@ -36,7 +36,7 @@ PAGE = "integrations.md"
 NODES = ("b0", "b1")
 TOKEN, PATH_SECRET = "tell-nobody-this-token", "tell-nobody-this-path"
 NAMES = [f"svc{number}" for number in range(10)]
-TOLD_S = 20.0
+TOLD_S = 60.0
 Alert = dict[str, Any]
 
 

@@ -34,7 +34,7 @@ from tests.servers.running import free_port
 from tests.waiting import wait_until
 
 NAMES = [f"svc{number:02d}" for number in range(24)]
-TAKEOVER_S = 10.0
+TAKEOVER_S = 30.0
 REPORTED_S = 30.0
 FAILOVER_S = 5.0
 """The session time-out of 1.5 s, and what a shared machine may need besides."""

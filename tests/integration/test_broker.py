@@ -49,7 +49,7 @@ def read_all(bootstrap: str, topic: str) -> list[bytes]:
         consumer.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_restart_keeps_data_and_port(own_dir: Path) -> None:
     with Broker.start(own_dir) as first:
         assert first.is_running()

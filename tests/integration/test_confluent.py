@@ -85,7 +85,7 @@ def feeding(
         assert process.wait(SETTLED_S) == 0, log_path.read_text()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_confluents_deserializer_reads_every_state(
     broker: Broker, cluster: str, writer: Writer, registry: str, tmp_path: Path
 ) -> None:
@@ -109,7 +109,7 @@ def test_confluents_deserializer_reads_every_state(
     assert "2 to be written" in log_path.read_text().splitlines()[-1]
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_a_registry_that_is_none_is_told(registry: str, broker: Broker) -> None:
     for url, told in (
         ("localhost:8081", "is no URL"),

@@ -57,7 +57,7 @@ CALM: Mapping[str, Setting] = {"interval": "250ms", "response_timeout": "200ms",
 PATIENT: Mapping[str, Setting] = {"interval": "10s", "retries": 2}
 """For types that are told and do not probe: in an interval somebody must have told them something."""
 NODES = ("b0", "b1")
-SOON_S = 30.0
+SOON_S = 60.0
 """The first of these waits is also for Kafka's own beginnings, such as the producers' ids."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nall is well"
 BUSY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"

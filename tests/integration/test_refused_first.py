@@ -14,7 +14,7 @@ from streams.tables.outbox import Outbox
 from tests.integration.refusing_link import RefusingLink
 from tests.waiting import wait_until
 
-SOON_S = 20.0
+SOON_S = 60.0
 FIRST = EntityId("1-0")
 BEHIND = next(name for n in range(1, 10_000) if partition_of(name := EntityId(f"1-{n}")) == partition_of(FIRST))
 

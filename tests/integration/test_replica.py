@@ -27,7 +27,7 @@ from tests.integration.writing import SOON_S, Writer
 from tests.unit.replica.samples import service_state
 from tests.waiting import wait_until
 
-READY_S = 20.0
+READY_S = 60.0
 NOWHERE = "127.0.0.1:9"  # the discard service, which no machine of ours runs
 
 

@@ -24,7 +24,7 @@ NAMES = [f"svc{number}" for number in range(60)]
 PATIENT: dict[str, Setting] = {"interval": "500ms", "response_timeout": "450ms", "retries": 2}
 STOPPED_S = 3.0
 STARVED_S = 15.0
-SOON_S = 30.0
+SOON_S = 60.0
 
 
 @pytest.fixture(scope="module")

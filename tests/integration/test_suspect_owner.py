@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 TARGETS = ("t0", "t1", "t2", "t3")
 SERVICES = {f"{target}-{number}": target for target in TARGETS for number in range(9)}
-NOTICED_S = 15.0
+NOTICED_S = 45.0
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from schemas.topics import SERVICE_STATES, topic_name
 from tests.unit.cli_show.samples import state
 from tests.waiting import wait_until
 
-SEEN_S = 20.0
+SEEN_S = 60.0
 NORMAL_SCREEN, CURSOR = b"\x1b[?1049l", b"\x1b[?25h"
 
 

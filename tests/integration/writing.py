@@ -8,7 +8,7 @@ from schemas.identifiers import EntityId, partition_of
 from schemas.states import ServiceState
 from schemas.topics import SERVICE_STATES, topic_name
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 class Writer:

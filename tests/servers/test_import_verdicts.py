@@ -181,7 +181,7 @@ def said_by_us(text: str) -> dict[tuple[str, str], bool]:
     return found
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_our_monitors_say_what_haproxy_says() -> None:
     every = {(check, target) for check in CHECKS for target in TARGETS}
     with short_folder() as folder, targets() as ports:

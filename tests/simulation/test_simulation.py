@@ -70,7 +70,7 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
     one.close()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("seed", "why"), KEPT, ids=[seed for seed, _ in KEPT])
 def test_a_seed_that_once_failed_keeps_the_promise(player: Player, seed: str, why: str) -> None:
     assert player.play("--seed", seed)["failed"] == {}, why
@@ -91,7 +91,7 @@ def test_O4_O6_S10_T5_V1_V8_V9_the_promise_holds_through_every_schedule(player: 
     assert sorted(fault for fault in faults if not counted.get(f"took effect: {fault}")) == []
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_seed_gives_the_same_in_any_process(player: Player, tmp_path: Path) -> None:
     other = Player(tmp_path / "errors", order="random")
     try:

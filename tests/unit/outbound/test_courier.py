@@ -19,7 +19,7 @@ from connectors.outbound.notices import Notice, webhook_body
 from schemas.identifiers import EntityId, NodeId
 from tests.unit.outbound.test_notices import DOWN
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @dataclass

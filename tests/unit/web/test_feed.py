@@ -19,7 +19,7 @@ from tests.unit.replica.samples import service_state
 from tests.unit.web.fake_source import FakeSource, service
 from tests.unit.web.test_pages import Ask, serve
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @dataclass(frozen=True)
