@@ -74,14 +74,15 @@ def fold_results(
             facts.append(_not_here(service_id))
         else:
             some, asked = runs[start:stop], ask(service_id, view_id) if results.suspect else None
-            on = goes_on(fold, sender, owner_of, of_one_folder)
-            facts += fold.reported(sender, owner_of(service_id, view_id), some, now_ms, asked, on)
+            owner = owner_of(service_id, view_id)
+            on = owner == sender.node_id and goes_on(fold, sender, owner_of, of_one_folder)
+            facts += fold.reported(sender, owner, some, now_ms, asked, on)
         start = stop
     return facts
 
 
 def goes_on(fold: ServiceFold, sender: Sender, owner_of: OwnerOf, of_one_folder: OneFolder) -> bool:
-    """Whether the sender has owned the service in every view since its last record's, and one run wrote them all."""
+    """Whether the sender, an owner, has been that in every view since its last record's, with one run as the writer."""
     record = fold.record
     if record is None or record.view_id >= sender.view_id or record.incarnation != sender.incarnation:
         return False
