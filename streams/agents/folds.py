@@ -23,13 +23,12 @@ from schemas.probes import ProbeResults
 from schemas.states import PathMonitoring, ServiceState, ServiceTransition
 from streams.agents.early import Early
 from streams.agents.missed import Missed
-from streams.folding.batch import Ask, OwnerOf, fold_results, nobody
+from streams.folding.batch import Ask, OneFolder, OwnerOf, fold_results, nobody
 from streams.folding.declaring import declaration, is_plain, shown_by
 from streams.folding.doubt import wakes_at_ms
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, Sender, ServiceConfig, Source
 from streams.folding.facts import BAD_NEWS, Alert, AlertKind, Fact, Late, Publish, Refusal, Refuse, Remove, Transition
 from streams.folding.service import ServiceFold
-from streams.ownership.folders import OneFolder
 
 log = get_logger()
 

@@ -21,11 +21,10 @@ from schemas.states import ServiceState
 from schemas.topics import CONFIG_COMMANDS, PROBE_RESULTS
 from streams.answers.history import Told
 from streams.answers.placed import Placed, Where
-from streams.folding.batch import fold_results
+from streams.folding.batch import OneFolder, fold_results
 from streams.folding.events import NO_SOURCE, NOT_REPORTED, Reach, ServiceConfig, Source
 from streams.folding.facts import Fact, Publish
 from streams.folding.service import ServiceFold
-from streams.ownership.folders import OneFolder
 
 TAKEOVERS = 32
 """So many places are tried at which another node may have taken the fold over; mostly it is right before the record."""

@@ -8,21 +8,23 @@ in the time that Faust needs for one event.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
-from schemas.identifiers import EntityId, NodeId, ViewId, partition_of
+from schemas.identifiers import EntityId, NodeId, Partition, ViewId, partition_of
 from schemas.probes import ProbeResults, ProbeRun
 from streams.folding.events import Sender, Source
 from streams.folding.facts import Fact, Refusal, Refuse
 from streams.folding.service import ServiceFold
-from streams.ownership.folders import OneFolder
 
 Ask = Callable[[EntityId, ViewId], NodeId | None]
 """Whom to ask for a second opinion of a service under a view; None where there is nobody."""
 
 OwnerOf = Callable[[EntityId, ViewId], NodeId | None]
 """The owner of a service under a view; None where there is none, or the view has not been read here."""
+
+OneFolder = Callable[[Partition, ViewId, ViewId], Sequence[ViewId]]
+"""The views behind one up to another, if the same run of a node writes the partition in all of them; else none."""
 
 
 def nobody(_service: EntityId, _view: ViewId) -> NodeId | None:

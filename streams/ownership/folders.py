@@ -8,14 +8,11 @@ may arrive behind anything. Pure, from the views alone, so that a re-fold of the
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from schemas.identifiers import NodeId, Partition, ViewId
 from streams.ownership.placement import place
 from streams.ownership.view import View
-
-OneFolder = Callable[[Partition, ViewId, ViewId], Sequence[ViewId]]
-"""`views_of_one_folder` of the views that are known where it is asked."""
 
 MOST_VIEWS = 16
 """Behind so many a service is told once more, whatever they were: nobody walks through a long history for each."""
